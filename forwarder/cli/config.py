@@ -29,10 +29,10 @@ _OWN_LOGINS = (
 @click.command()
 @config_file
 def check(path: Path) -> None:
-    """Check a configuration, and whether everything it needs is there.
+    """Check a configuration and everything it refers to.
 
-    Its issues are reported with their lines. If there are none, the state folder, the inputs
-    and each output are checked. Nothing is changed.
+    Errors are reported with their line numbers. If there are none, the state folder, the inputs
+    and each output are tested. Nothing is changed.
     """
     from forwarder.app.checks import check as find
 
@@ -50,14 +50,14 @@ def check(path: Path) -> None:
 
 @click.group()
 def config() -> None:
-    """Help with configurations."""
+    """Print the effective configuration or its JSON Schema."""
 
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of a configuration, for editors.
+    """Print the JSON Schema of the configuration, for editors.
 
-    It contains the settings of all installed outputs that are not broken.
+    It includes the settings of all installed outputs that are not broken.
     """
     from forwarder.config.schema import make_schema
     from forwarder.plugins import list_installed, stdout_to_stderr
@@ -71,7 +71,7 @@ def schema() -> None:
 @config.command()
 @config_file
 def show(path: Path) -> None:
-    """Print a configuration as it takes effect: with all defaults, and without secrets."""
+    """Print the effective configuration, with all defaults and secrets masked."""
     from forwarder.config.schema import show as write
 
     print_result(write(load_or_end(path)).rstrip("\n"))
@@ -79,11 +79,11 @@ def show(path: Path) -> None:
 
 @click.command()
 def plugins() -> None:
-    """Show the installed outputs, with their settings.
+    """Show the installed outputs and their settings.
 
-    Each has the type that the configuration names, the package that provides it, and the names of
-    its settings, which config schema describes. If it needs something that is not installed, that
-    is shown. For a broken one, the reason is shown, and the exit code is 1.
+    For each output, this shows its type, the package that provides it, the names of its settings
+    (config schema describes them), and any requirement that is not installed. For a broken output,
+    it shows the reason, and the exit code is 1.
     """
     from forwarder.plugins import list_installed
 
@@ -121,37 +121,37 @@ def _credential(name: str, text: str) -> "Callable[[FC], FC]":
 
 @click.command()
 @config_file
-@click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
+@click.option("--output", "name", metavar="NAME", help="Output to set up, if there are several.")
 @click.option(
     "--set",
     "values",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A value for the setup of this output, such as kibana=URL; may be repeated."
+    help="Value for the setup of this output, such as kibana=URL; can be repeated."
     "  esa-forwarder plugins lists the names.",
 )
-@click.option("--remove", is_flag=True, help="Remove what a setup installed; no documents.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent; send nothing.")
+@click.option("--remove", is_flag=True, help="Remove what setup installed, but no documents.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, without sending it.")
 @click.option(
     "--export",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write files for others to install; send nothing.",
+    help="Write files for others to install, without sending anything.",
 )
 @click.option(
     "--make-key",
     "key_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Make the key that the output ships with, with no other privileges, and write it into"
-    " FILE, which is new and which only its owner may read.",
+    help="Create the key that the output ships with, without any other privileges, and write it to"
+    " the new FILE with mode 0600.",
 )
 @_credential(
-    "API_KEY", "Instead of the key of the output. Other users of this machine can read arguments."
+    "API_KEY", "Instead of the output's key. Other users of this machine can see arguments."
 )
-@_credential("USER", "Instead of a key.")
-@_credential("PASSWORD", "Of that user.")
+@_credential("USER", "User to log in as, instead of a key.")
+@_credential("PASSWORD", "Password of that user.")
 def setup(  # noqa: PLR0913, PLR0917 - one for each option
     path: Path,
     name: str | None,
@@ -164,10 +164,10 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     user: str | None,
     password: str | None,
 ) -> None:
-    """Set up the other side of an output, such as Elasticsearch.
+    """Set up an output's destination, such as Elasticsearch.
 
-    It can be done again at any time: what is there and the same stays. The credentials of the
-    output are used, unless others are given; they need not exist then, nor where nothing is sent.
+    You can run it again at any time: it does not touch what is up to date. Unless you give other
+    credentials, it uses those of the output; otherwise, or if nothing is sent, they need not exist.
     """
     from forwarder.config.secret_settings import mask_of
     from forwarder.output import SetupOptions

@@ -44,12 +44,12 @@ _DETAIL = re.compile(r"""'[^']*'|"[^"]*"|\b[0-9a-f]{16,}\b|[0-9]+""")
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
-_output_option = click.option("--output", metavar="NAME", help="Only those of this output.")
+_output_option = click.option("--output", metavar="NAME", help="Only dead letters of this output.")
 
 
 def _selecting(command: _Command) -> _Command:
     """Add what selects letters to replay or purge: numbers, an output, or all."""
-    every = click.option("--all", "every", is_flag=True, help="All of them.")
+    every = click.option("--all", "every", is_flag=True, help="All dead letters.")
     numbers = click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[NUMBER]...")
     return config_option(numbers(_output_option(every(command))))
 
@@ -58,7 +58,7 @@ def _selecting(command: _Command) -> _Command:
 def dead_letters() -> None:
     """Manage documents that outputs rejected for good.
 
-    All of it works whether the service runs or not.
+    These commands work whether or not the service is running.
     """
 
 
@@ -67,14 +67,14 @@ def dead_letters() -> None:
 @_output_option
 @format_option(
     *("table", "ndjson"),
-    help_="Grouped by reason for people, or one JSON object a line with the whole document, oldest"
+    help_="Table grouped by reason, or one JSON object per line with the whole document, oldest"
     " first.",
 )
 def list_(path: Path, output: str | None, form: str) -> None:
     """List dead letters by reason.
 
-    Reasons that differ only in numbers and quoted values are one. The oldest 10 letters of each are
-    shown; --format ndjson has all.
+    Reasons that differ only in numbers and quoted values are grouped. The table shows the 10 oldest
+    letters per reason, --format ndjson all.
     """
     from forwarder.spool.dead_letters import Selection
 
@@ -91,7 +91,7 @@ def list_(path: Path, output: str | None, form: str) -> None:
 @config_option
 @click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1), metavar="NUMBER...")
 def show(path: Path, numbers: tuple[int, ...]) -> None:
-    """Show dead letters whole, with their documents, as JSON. NUMBER is as in the list."""
+    """Show complete dead letters with their documents, as JSON. NUMBER is as in the list."""
     from forwarder.spool.dead_letters import Selection
 
     found = []
@@ -107,8 +107,8 @@ def show(path: Path, numbers: tuple[int, ...]) -> None:
 def replay(**selected: Any) -> None:  # noqa: ANN401 - of `_selecting`
     """Deliver dead letters to their outputs again.
 
-    The service delivers them at once, or when it is started. What is rejected again stays a dead
-    letter.
+    The service delivers them at once, or when it starts. Documents that are rejected again stay
+    dead letters.
     """
     from forwarder.spool.dead_letters import mark
 

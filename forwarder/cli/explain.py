@@ -43,13 +43,13 @@ _INDENT = " " * 8
 @click.argument("target", metavar="LINE|FILE[:OFFSET]")
 @reading_options
 def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
-    """Explain a line, a connection, or a file: what is made of it, and why.
+    """Explain how a line, a connection or a file is interpreted.
 
-    LINE is a line of a log, in quotes. FILE:OFFSET is the line with this byte of a file (documents
-    have it as log.offset, and parse --unparsed lists it), explained with all lines of its
-    connection. FILE alone is each connection with a login, and each line that was not understood.
-    Shown are framing and form of each line, the fields that a document has from it, and the
-    document, or why there is none and which form is nearest.
+    LINE is a line of a log, in quotes. FILE:OFFSET is the line at this byte of a file (see
+    log.offset in documents, or parse --unparsed), explained with all lines of its connection. For
+    FILE alone, each connection with a login and each line that was not understood are explained.
+    The output shows the framing and form of each line, the document fields that come from it, and
+    the document, or why there is none and which form is the closest.
     """
     from forwarder.app import explain as explaining
     from forwarder.ecs.encoder import Encoder
@@ -231,14 +231,15 @@ def _text(line: "StoryLine") -> str:
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Connections to show; of further ones, only the number.",
+    help="Connections to show; further ones are only counted.",
 )
 def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoReturn:  # noqa: ANN401
-    """Show the stories of connections: all lines of each, in order, and what came of them.
+    """Show all lines of connections, in order, and their result.
 
-    ICID is the number of a connection, such as 884228 or 'ICID 884228'; 'DCID 5633' is one to a
-    smart host. USER is the user of a login, with or without a domain, in any case. ADDRESS is the
-    IP address at the other end, or a network, such as 203.0.113.0/24. PATH is as for parse.
+    ICID is the number of a connection, such as 884228 or 'ICID 884228'; 'DCID 5633' is a connection
+    to a smart host. USER is the user of a login, with or without a domain; case does not matter.
+    ADDRESS is the IP address at the other end, or a network, such as 203.0.113.0/24. PATH is as for
+    parse.
     """
     from forwarder.app import explain as explaining
     from forwarder.ecs.encoder import Encoder

@@ -158,7 +158,7 @@ def _config_option(*, required: bool) -> Callable[[_Command], _Command]:
         required=required,
         envvar="ESA_FORWARDER_CONFIG",
         show_envvar=True,
-        help="The configuration, in YAML.",
+        help="Configuration file (YAML).",
     )
 
 

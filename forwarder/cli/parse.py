@@ -75,32 +75,32 @@ _OPTIONS = (
         "config",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Configuration whose settings of appliances and documents are used.",
+        help="Use the settings of appliances and documents from this configuration.",
     ),
     click.option(
         "--appliance",
         metavar="NAME",
         callback=as_configured("read_keyword"),
-        help="Name of the appliance, for all PATHs.",
+        help="Name of the appliance for all PATHs.",
     ),
     click.option(
         "--timezone",
         "zone",
         metavar="ZONE",
         callback=as_configured("read_zone"),
-        help="IANA time zone of logs whose header has no UTC offset, like Europe/Rome. "
-        "[default: UTC]",
+        help="IANA time zone for logs that do not state their offset from UTC, such as"
+        " Europe/Rome. [default: UTC]",
     ),
     click.option(
         "--year",
         type=click.IntRange(1970, 9998),
-        help="Year of the first line of each file, for timestamps without one. "
-        "[default: from the file's name or time]",
+        help="Year of the first line of each file, for timestamps without a year. "
+        "[default: from the file's name or modification time]",
     ),
     click.option(
         "--follow-symlinks",
         is_flag=True,
-        help="Follow symbolic links in folders and patterns, too.",
+        help="Also follow symbolic links in folders and patterns.",
     ),
 )
 
@@ -145,9 +145,9 @@ def read_options(  # noqa: PLR0913 - one an option
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @reading_options
-@format_option("ndjson", "table", help_="One JSON document a line, or a table for people.")
-@click.option("--no-session-events", is_flag=True, help="Leave out the ends of sessions.")
-@click.option("--no-original", is_flag=True, help="Leave out event.original, the line as it was.")
+@format_option("ndjson", "table", help_="One JSON document per line, or a table for people.")
+@click.option("--no-session-events", is_flag=True, help="Omit ends of sessions.")
+@click.option("--no-original", is_flag=True, help="Omit event.original, the original line.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -158,9 +158,11 @@ def read_options(  # noqa: PLR0913 - one an option
 @click.option(
     "--unparsed",
     is_flag=True,
-    help="Instead of documents, print the lines that were not understood: file, byte, why, text.",
+    help="Print lines that were not understood instead of documents: file, byte, reason, text.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; problems only.")
+@click.option(
+    "--quiet", "-q", is_flag=True, help="Print problems only, without progress and summary."
+)
 def parse(  # noqa: PLR0913 - one an option
     *,
     paths: tuple[str, ...],
@@ -172,11 +174,12 @@ def parse(  # noqa: PLR0913 - one an option
     quiet: bool,
     **reading: Any,  # noqa: ANN401 - of `reading_options`
 ) -> NoReturn:
-    """Parse mail logs and print one ECS document for each SMTP login.
+    """Parse mail logs and print one ECS document per SMTP login.
 
     PATH is a file, a folder, a glob, a pattern such as '/srv/esa/{appliance}/mail*', or - for
-    standard input. Compressed files (.gz) are read too. Without --appliance or {appliance} an
-    appliance is named by the host in a syslog header, or else by the folder that holds its logs.
+    standard input. Compressed files (.gz) are read, too. Without --appliance or {appliance}, the
+    appliance is named after the host in the syslog header, or else the folder that contains its
+    logs.
     """
     from forwarder.app import parse as parsing
 

@@ -78,8 +78,8 @@ def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "N
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @reading_options
-@click.option("--since", callback=_read_time, metavar="TIME", help="Leave out older logins.")
-@click.option("--until", callback=_read_time, metavar="TIME", help="Leave out logins from then on.")
+@click.option("--since", callback=_read_time, metavar="TIME", help="Omit logins before this time.")
+@click.option("--until", callback=_read_time, metavar="TIME", help="Omit logins from this time on.")
 @click.option(
     "--user", callback=_read_user, metavar="USER", help="Only this user, with or without a domain."
 )
@@ -90,10 +90,10 @@ def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "N
     "--format",
     "form",
     type=click.Choice(["html", "text", "json"]),
-    help="[default: by the ending of FILE, or else text]",
+    help="[default: by the extension of FILE, or else text]",
 )
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to it."
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file."
 )
 def report(  # noqa: PLR0913 - one an option
     *,
@@ -106,13 +106,13 @@ def report(  # noqa: PLR0913 - one an option
     output: Path | None,
     **reading: Any,  # noqa: ANN401 - of `reading_options`
 ) -> NoReturn:
-    """Tell what happened: who logged in or tried to, from where, and what is suspicious.
+    """Report who logged in or tried to, and what is suspicious.
 
-    Guessing, spraying, logins after refusals and from new networks, readable passwords, mass mail
-    and smart hosts that refuse, by the definitions of the detection rules; each row with lines that
-    it came from. PATH is as for parse. TIME is like 2026-03-01 or 2026-03-01T12:30, in UTC, or has
-    an offset: 2026-03-01T12:30+01:00. What is left out by an option still counts as what was known
-    before.
+    The report covers guessing, spraying, logins after refusals and from new networks, readable
+    passwords, mass mail and refusals by smart hosts, as the detection rules define them; each row
+    shows log lines as evidence. PATH is as for parse. TIME is in UTC, such as 2026-03-01 or
+    2026-03-01T12:30, or has an offset: 2026-03-01T12:30+01:00. Logins that options omit still count
+    as history.
     """
     from forwarder.ecs.layout import account_of
     from forwarder.report.store import Chosen

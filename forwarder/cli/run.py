@@ -40,17 +40,16 @@ if TYPE_CHECKING:
     "--give-up-after",
     callback=as_configured("read_duration"),
     metavar="DURATION",
-    help="With --once: exit when nothing was delivered for this long, like 30s or 5m."
-    "  [default: 5m]",
+    help="With --once: exit after this long without progress, such as 30s or 5m.  [default: 5m]",
 )
 def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoReturn:
-    """Follow the logs and deliver the logins, until a signal ends it.
+    """Follow the logs and deliver logins until stopped by a signal.
 
-    SIGTERM and SIGINT end it within ten seconds; SIGHUP reloads the configuration.
+    SIGTERM and SIGINT stop the service within ten seconds; SIGHUP reloads the configuration.
 
-    With --once, it exits when it makes no progress for --give-up-after: everything is read, and no
-    output with waiting documents has accepted any, or the state cannot be opened or written. The
-    waiting documents stay in the spool until the next run; the exit code is 1.
+    With --once, the service exits with 1 if it makes no progress for --give-up-after: everything is
+    read, and no output with waiting documents has accepted any, or the state cannot be opened or
+    written. Waiting documents stay in the spool until the next run.
     """
     if give_up_after is not None and not once:
         raise click.UsageError("--give-up-after needs --once: a service does not give up.")
@@ -77,14 +76,14 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
 @click.option(
     "--output",
     metavar="NAME",
-    help="For this output alone, such as one that is new; nothing else changes.",
+    help="Only for this output, such as a new one; nothing else changes.",
 )
 @click.option(
     "--settle",
     is_flag=True,
-    help="With --output: settle what was dropped for it; status no longer names it.",
+    help="With --output: settle what was dropped for it, so that status no longer lists it.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask where documents may become duplicates.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.argument("log_path", metavar="[PATH]", required=False)
 def rewind(
     path: Path,
@@ -93,17 +92,18 @@ def rewind(
     yes: bool,  # noqa: FBT001 - click
     log_path: str | None,
 ) -> NoReturn:
-    """Go back to the beginning of the log at PATH, and read again from there.
+    """Read a log and all later logs of its appliance again.
 
-    PATH and every later log of the same appliance are read again, in their order, and what is
-    remembered of the appliance is forgotten, so the documents have the same ids as before. Of
-    connections that began in earlier logs, only the rest is read.
+    The logs from PATH on are read in order, and everything remembered about the appliance is
+    forgotten, so documents get the same ids as before. Lines in earlier logs are not read again,
+    even of connections that continue in later ones.
 
-    With --output the logs are read at once, as far as the service has read them, and their
-    documents wait for that output alone. What was dropped for it because the spool was full is
-    named by status until it is settled, with --settle, for which PATH may be omitted.
+    With --output, the logs are read at once, as far as the service has read them, and their
+    documents wait for that output only. Documents that were dropped for it because the spool was
+    full are listed by status until you settle them with --settle, which needs no PATH.
 
-    You are asked for confirmation where documents may become duplicates. The service must not run.
+    If documents may become duplicates, you are asked for confirmation. The service must not be
+    running.
     """
     from forwarder.app.saved_state import open_spool
     from forwarder.spool.stats import database_path

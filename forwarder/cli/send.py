@@ -49,7 +49,7 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
     callback=_address,
     help="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH.",
 )
-@click.option("--rate", type=click.IntRange(min=1), help="Messages a second. [default: no limit]")
+@click.option("--rate", type=click.IntRange(min=1), help="Messages per second. [default: no limit]")
 @click.option("--host", metavar="NAME", help="Name of the appliance in the header. [default: none]")
 @click.option("--tag", default="mail_logs", show_default=True, help="Name of the log subscription.")
 @click.option(
@@ -66,10 +66,10 @@ def send(  # noqa: PLR0913 - one an option
     tag: str,
     ca: Path | None,
 ) -> NoReturn:
-    """Send the lines of mail logs over syslog, as an appliance would.
+    """Send mail logs over syslog, as an appliance would.
 
-    PATH is a file, a folder or a pattern, as for parse. This is for trying an input of the type
-    syslog: timestamps stay as they are in the log.
+    PATH is a file, a folder or a pattern, as for parse. Use this to try an input of type syslog:
+    timestamps stay as they are in the log.
     """
     from forwarder.inputs.files.discovery import find
 

@@ -48,18 +48,18 @@ _COMMA_BEFORE_NAME = re.compile(r",(?=\s*\w*\s*=)")  # users may contain others
 @click.option(
     "--unparsed",
     is_flag=True,
-    help="Show the newest lines that were not understood: file, byte, why, text.",
+    help="Show the newest lines that were not understood: file, byte, reason, text.",
 )
 @click.option(
-    "--check", is_flag=True, help="One line for a monitor, with the exit codes of Nagios."
+    "--check", is_flag=True, help="Print one line, with exit codes, for Nagios and the like."
 )
 def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
-    """Show how far inputs and outputs are, and what needs attention.
+    """Show the progress of inputs and outputs, and any problems.
 
-    Works whether the service runs or not, and changes nothing. The exit code is 0 if all is well, 1
-    if the service runs and something needs attention, and 2 if it does not run.
+    This works whether or not the service is running, and changes nothing. The exit code is 0 if all
+    is well, 1 if something needs attention, and 2 if the service is not running.
 
-    With --check, the line begins with OK (exit code 0), WARNING (1), CRITICAL (2: it does not run,
+    With --check, the line begins with OK (exit code 0), WARNING (1), CRITICAL (2: not running,
     nothing is read, or an output gets nothing) or UNKNOWN (3).
     """
     from forwarder.app.status import describe
@@ -163,23 +163,23 @@ def _read_filter(_: click.Context, __: click.Parameter, texts: Sequence[str]) ->
 
 @click.command()
 @config_file
-@click.option("--output", metavar="NAME", help="Only what this output has accepted.")
+@click.option("--output", metavar="NAME", help="Only documents that this output has accepted.")
 @click.option(
     "--filter",
     "rules",
     metavar="NAME=VALUE,...",
     multiple=True,
     callback=_read_filter,
-    help="Only documents for which all of this holds: user, source (a network), action, outcome, "
-    "appliance. Of a name that is there twice, either value will do. Values are compared whole: * "
-    "is not a wildcard.",
+    help="Only documents that match all of these conditions: user, source (a network), action, "
+    "outcome, appliance. If a name is repeated, either value may match. Values are compared whole: "
+    "* is not a wildcard.",
 )
-@format_option("table", "ndjson", help_="A table for people, or one JSON document a line.")
+@format_option("table", "ndjson", help_="A table for people, or one JSON document per line.")
 def tap(path: Path, output: str | None, rules: "Filter | None", form: str) -> NoReturn:
-    """Show documents of the running service as they pass, until Ctrl-C.
+    """Show documents of the running service as they pass.
 
-    Without --output, these are all documents, as soon as they are in the spool. Delivery does not
-    wait for this command: of what it is too slow for, it tells the number.
+    Without --output, all documents are shown as soon as they are in the spool. Delivery does not
+    wait for this command: if it is too slow, it skips documents and reports how many.
     """
     from forwarder.app.taps import listen
     from forwarder.cli.parse import HEADER, row, terminal_line
