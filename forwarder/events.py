@@ -398,6 +398,10 @@ class Counters:
     def note(self, line: Unparsed) -> None:
         """Count a line that was not understood, and keep it if asked to."""
         setattr(self, line.kind, getattr(self, line.kind) + 1)
+        path, offset = self.first.setdefault(line.kind, (line.path, line.offset))
+        # Lines of a file are not noted in their order: each stage looks at a block at a time.
+        if path == line.path and offset is not None and line.offset < offset:
+            self.first[line.kind] = line.path, line.offset
         if self.keep != 0:
             text = line.text[:MAX_UNPARSED_BYTES].rstrip(b"\r")
             kept = self.unparsed.setdefault(line.kind, deque(maxlen=self.keep))

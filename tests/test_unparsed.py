@@ -109,3 +109,15 @@ def test_the_service_keeps_the_newest_of_each_kind(tmp_path: Path) -> None:
 def test_without_any_status_says_so(tmp_path: Path, value: bytes | None) -> None:
     """An empty answer would look like a fault."""
     assert status(tmp_path, value) == ["The service knows of no line that it did not understand."]
+
+
+def test_a_line_with_two_faults_is_counted_once_and_the_first_one_is_named(tmp_path: Path) -> None:
+    """The framer finds some of them, the correlator others, and each looks at a block at a time."""
+    login = b"SMTP Auth: (ICID 5) succeeded for user: a@example.com using AUTH mechanism: LOGIN"
+    lines = [STAMP + b"Info: " + ODD, b"Wed Apr 22 11:44:01 CET 2009 Info: " + login, LAST]
+    path = tmp_path / "mail.current"
+    path.write_bytes(b"\n".join(lines))
+    done = CliRunner().invoke(main, ["parse", str(path)])
+    assert "2 lines not understood" in done.stderr
+    assert f"the first is at byte 0 of '{path}'" in done.stderr
+    assert "not of a mail log" not in done.stderr

@@ -359,10 +359,9 @@ class Correlator:
         return others if near else []
 
     def _count_unparsed(self, block: BlockReader, line: bytes) -> None:
-        """Count a line that is not understood, and note where the first one is."""
+        """Count a line that is not understood."""
         path, (offset, original, *_) = block.header.origin.place, block.locate(line)
         self._counters.note(Unparsed("unparsed_logins", path, offset, original))
-        self._counters.first.setdefault("unparsed_logins", (path, offset))
 
     def _end_session(
         self,

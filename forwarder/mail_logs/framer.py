@@ -315,12 +315,7 @@ class Framer:
         self.first_foreign = self.first_foreign or line[:SHOWN_BYTES]
         if offset == 0 and repeats_last(line):
             self.counters.orphaned_repeats += 1
-        if _LOGIN.search(line):
-            self.counters.foreign_lines += 1
-            self._note("unparsed_logins", offset, line)
-            self.counters.first.setdefault("unparsed_logins", (self.path, offset))
-        else:
-            self._note("foreign_lines", offset, line)
+        self._note("unparsed_logins" if _LOGIN.search(line) else "foreign_lines", offset, line)
 
     def _note(self, kind: str, offset: int, line: bytes) -> None:
         self.counters.note(Unparsed(kind, self.path, offset, line))
