@@ -148,7 +148,7 @@ def _credential(name: str, text: str) -> "Callable[[FC], FC]":
     " the new FILE with mode 0600.",
 )
 @_credential(
-    "API_KEY", "Instead of the output's key. Other users of this machine can see arguments."
+    "API_KEY", "Key to use instead of the output's. Other users of this machine can see arguments."
 )
 @_credential("USER", "User to log in as, instead of a key.")
 @_credential("PASSWORD", "Password of that user.")
@@ -166,8 +166,9 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Set up an output's destination, such as Elasticsearch.
 
-    You can run it again at any time: it does not touch what is up to date. Unless you give other
-    credentials, it uses those of the output; otherwise, or if nothing is sent, they need not exist.
+    You can run it again at any time: it does not touch what is up to date. It uses the output's
+    credentials, unless you give others. If you do, or if nothing is sent, the output's need not
+    exist.
     """
     from forwarder.config.secret_settings import mask_of
     from forwarder.output import SetupOptions
