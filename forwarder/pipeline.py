@@ -13,6 +13,8 @@ from datetime import UTC, datetime, tzinfo
 from itertools import chain
 from typing import NamedTuple
 
+import orjson
+
 from forwarder.appliances import Appliances
 from forwarder.cache import MAX_ENTRIES
 from forwarder.ecs.encoder import Encoder
@@ -290,18 +292,20 @@ class FileParser:
     def state(self) -> bytes:
         """What another parser needs to continue from the position."""
         contents = None if self._contents is None else [*astuple(self._contents)]
-        headers = {x: (y.origin.serial, y.offset) for x, y in self._headers.items()}
-        state = (self._framer.dump(), contents, self._source, self._hosts, headers)
-        return snapshot.dump_file(snapshot.FileState(*state))
+        headers = [[x, y.origin.serial, y.offset] for x, y in self._headers.items()]
+        base, folder, file, _, ids, _ = self._source
+        source = [base, folder, file, ids.dump(), self._hosts, headers]
+        return snapshot.dumps([*self._framer.dump(), contents, source])
 
     def resume(self, state: bytes) -> None:
         """Continue where another parser of this file was."""
-        known = snapshot.load_file(state, self._source)
-        self._framer.restore(known.framer)
-        self._contents = Contents(*known.contents) if known.contents else None
-        self._source = known.source
-        for host, (serial, offset) in known.headers.items():
-            self._begin(host).resume(serial, offset)
+        *framer, contents, (base, folder, file, ids, _, headers) = orjson.loads(state)
+        self._framer.restore(framer)
+        self._contents = Contents(*contents) if contents else None
+        self._source = self._source._replace(base=base, folder=folder, file=file)
+        self._source.ids.restore(ids)
+        for host, serial, offset in headers:
+            self._begin(host).resume(serial, snapshot.offset_of(offset))
 
     def skip_to(self, offset: int, head: bytes) -> None:
         """Continue at an offset; ``head``, the first lines, only gives the file's header."""

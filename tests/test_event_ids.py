@@ -16,6 +16,7 @@ from forwarder.mail_logs.event_ids import (
     begin,
     derive,
 )
+from forwarder.mail_logs.snapshot import dumps
 
 LINE = b"Wed Apr 22 11:44:48 2009 Info: SMTP Auth: (ICID 450) failed for user: a"
 STAMP = LINE[:24]
@@ -125,7 +126,7 @@ def test_what_is_remembered_is_bounded() -> None:
     identities = opened()
     names = {identify(identities, b"%d" % (number % 5_000), LINE, 0) for number in range(10_000)}
     assert len(names) == 10_000
-    assert len(orjson.dumps(identities.dump())) < 2 * MAX_GENERATION * 8 + 500
+    assert len(dumps(identities.dump())) < 2 * MAX_GENERATION * 8 + 500
 
 
 def test_a_year_that_was_inferred_tells_lines_apart() -> None:
@@ -150,7 +151,7 @@ def test_ids_are_unique_and_repeatable(
         event: Any = BEGUN[direction], number, b"%d %b" % (epoch, line), epoch, first
         names.append(plain.identify(*event))
         if turn in restarts:
-            values = orjson.loads(orjson.dumps(resumed.dump()))
+            values = orjson.loads(dumps(resumed.dump()))
             resumed = EventIds()
             resumed.restore(values)
         again.append(resumed.identify(*event))

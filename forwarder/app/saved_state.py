@@ -109,6 +109,12 @@ def forget(
     return found
 
 
+def appliances_in(resume: bytes) -> set[str]:
+    """Return the appliances of a file besides its own, from what its parser saved."""
+    *_, (*_, hosts, headers) = orjson.loads(resume)
+    return {host for host, *_ in headers if host is not None} if hosts else set()
+
+
 def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
     """Upgrade version 1; give the changes, and the appliances whose connections are dropped."""
     changes: Changes = {}

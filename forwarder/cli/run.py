@@ -179,8 +179,7 @@ def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -
 
 def _forget(config: "Config", spool: "Spool", logs: Sequence["RewoundLog"]) -> None:
     from forwarder.app.parser_client import PREFIX
-    from forwarder.app.saved_state import forget
-    from forwarder.mail_logs.snapshot import appliances_in
+    from forwarder.app.saved_state import appliances_in, forget
 
     # A relay's file contains lines of several appliances.
     appliances = {x.position.appliance for x in logs}

@@ -120,11 +120,10 @@ class EventIds:
         return self._digits + (_hash(name, salt) if salt else name)
 
     def dump(self) -> list[Any]:
-        """Return what another object needs to go on with the file, as values of JSON."""
+        """Return what another object needs to go on with the file, as JSON and bytes."""
         times = [self._since, self._latest, self._previous_end, self._horizon]
         counts = (*_dump(self._current), *_dump(self._previous))
-        stamp = self.stamp.decode("latin-1")
-        return [stamp, self._salt.hex(), times, self._year, self._place, *counts]
+        return [self.stamp, self._salt.hex(), times, self._year, self._place, *counts]
 
     def restore(self, values: list[Any]) -> None:
         """Go on where another object was."""

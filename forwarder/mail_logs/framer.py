@@ -110,7 +110,7 @@ class Framer:
         self._skipping = False  # whether what follows belongs to a truncated line, or to none
 
     def dump(self) -> list[Any]:
-        """Return what another framer needs to go on with the file, as values of JSON."""
+        """Return what another framer needs to go on with the file, as JSON and bytes."""
         wraps = self._wraps
         known = None if wraps.was_cut is None else [wraps.was_cut, wraps.indent]
         return [self.position, self._skipping, not self._held, [*self._syslog.dump(), known]]

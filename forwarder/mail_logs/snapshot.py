@@ -1,4 +1,4 @@
-"""Saved state: what has to outlive the process, of one stream and of one file.
+"""Saved state: what has to outlive the process, of one stream.
 
 A store that takes these values together with the documents and the position in the log goes on
 after a crash as if nothing had happened: every connection has its address, every session its
@@ -17,7 +17,7 @@ Rules:
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -41,7 +41,6 @@ from forwarder.mail_logs.connections import (
     WaitingLogin,
 )
 from forwarder.mail_logs.correlator import Correlator
-from forwarder.mail_logs.event_ids import Source
 
 VERSION = 2  # of all keys and values here, and of the positions that inputs save beside them
 Pair = tuple[str, bytes | None]
@@ -49,40 +48,6 @@ Pair = tuple[str, bytes | None]
 _INBOUND, _OUTBOUND, _ATTEMPTS, _EXPIRY = "inbound", "outbound", "attempts", "expiry"
 _LOGINS, _ENDS = "waiting", "ends"
 _SESSION = ("id", "successes", "user", "users", "messages", "recipients", "size")
-
-
-class FileState(NamedTuple):
-    """What a parser needs to go on with a file."""
-
-    framer: list[Any]  # as it dumps it
-    contents: list[Any] | None  # what the file looks like; None for a mail log
-    source: Source
-    hosts: bool  # whether syslog headers name the appliance
-    headers: dict[str | None, tuple[str | None, timedelta | None]]
-    """Serial number and offset from UTC by the file's header, of each host."""
-
-
-def dump_file(state: FileState) -> bytes:
-    """Serialise the state of a file."""
-    framer, contents, source, hosts, headers = state
-    known = [[host, *said] for host, said in headers.items()]
-    file = [source.base, source.folder, source.file, source.ids.dump(), hosts, known]
-    return dumps([*framer, contents, file])
-
-
-def load_file(state: bytes, source: Source) -> FileState:
-    """Read what :func:`dump_file` wrote; the ids of the source go on where they were."""
-    *framer, contents, (base, folder, name, ids, hosts, known) = orjson.loads(state)
-    source.ids.restore(ids)
-    source = source._replace(base=base, folder=folder, file=name)
-    headers = {host: (serial, offset_of(seconds)) for host, serial, seconds in known}
-    return FileState(framer, contents, source, hosts, headers)
-
-
-def appliances_in(state: bytes) -> set[str]:
-    """Return the appliances of a file besides its own, from what :func:`dump_file` wrote."""
-    *_, (*_, hosts, known) = orjson.loads(state)
-    return {host for host, *_ in known if host is not None} if hosts else set()
 
 
 class Snapshot:

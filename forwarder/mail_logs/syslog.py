@@ -167,9 +167,8 @@ class SyslogFraming:
         self._last: dict[str | None, bytes] = {}  # by host, the line from the tag on
 
     def dump(self) -> list[Any]:
-        """Return what another object needs to go on with the file, as values of JSON."""
-        last = [[host, text.decode("latin-1")] for host, text in self._last.items()]
-        return [*self.years.dump(), self._left, last]
+        """Return what another object needs to go on with the file, as JSON and bytes."""
+        return [*self.years.dump(), self._left, [*self._last.items()]]
 
     def restore(self, values: list[Any]) -> None:
         """Go on where another object was."""
