@@ -21,7 +21,6 @@ from forwarder.events import (
     Opened,
     Origin,
     Outcome,
-    Session,
     SyslogHeader,
     new_connection,
     new_event,
@@ -100,11 +99,6 @@ class SessionStats:
         if user is not None and user not in self.users and len(self.users) < MAX_USERS:
             self.users.append(user)
 
-    def close(self, reason: CloseReason, failures: int) -> Session:
-        """Return the values at the end; failures are those of the whole connection."""
-        counts = (self.messages, self.recipients, self.size)
-        return new_session((reason, self.successes, failures, tuple(self.users), *counts))
-
 
 LoginState = tuple[Connection | None, int, int, SessionStats | None]
 """The logins on a connection: what its lines say, None after a new line until it is needed; the
@@ -158,12 +152,6 @@ class Messages:
     def __init__(self) -> None:
         self.sessions: dict[bytes, SessionStats] = {}  # by ICID
         self.followed: dict[bytes, Message] = {}  # by MID
-
-    def follow(self, icid: bytes, session: SessionStats | None) -> SessionStats:
-        """Count what this connection sends from here on, in the session it may already have."""
-        if session is None:
-            session = self.sessions[icid] = SessionStats()
-        return session
 
     def silent_since(self, epoch: int) -> list[bytes]:
         """Return the connections whose last login is older, in seconds since 1970."""
@@ -334,7 +322,8 @@ class Connections:
         known = known or self.describe_inbound(number, connection, start)
         # A login has one session, and that has one end.
         key = derive(session.id, reason.value.encode(), time.epoch)
-        stats = session.close(reason, failures)
+        users, counts = tuple(session.users), (session.messages, session.recipients, session.size)
+        stats = new_session((reason, session.successes, failures, users, *counts))
         return new_event(
             (
                 *(origin, _CLOSED, key, time, session.user, known),

@@ -39,6 +39,7 @@ from forwarder.mail_logs.connections import (
     Connections,
     LoginState,
     RawConnection,
+    SessionStats,
     Tools,
     at_offset,
     forget_oldest,
@@ -310,7 +311,8 @@ class Correlator:
             if outcome.result != SUCCESS:
                 failures += 1
             elif self._sessions:
-                session = open_.messages.follow(number, session)
+                if session is None:
+                    session = open_.messages.sessions[number] = SessionStats()
                 session.succeed(user, time, key)
             if start is None and (is_old or number not in open_.inbound):
                 open_.inbound[number] = None, header.offset, []

@@ -117,7 +117,6 @@ class Streams:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._streams: dict[Key, _Stream] = {}  # the least recently read first
-        self._last: _Stream | None = None
         self._next = 0
         self._serials: dict[Family, list[str]] = {}  # the one that a header had last is the last
         self._changed: dict[int, _Stream] = {}
@@ -248,17 +247,12 @@ class Streams:
                 (serial,) = known
             else:
                 file = header.source.file
-        last = self._last
         if serial is not None:
             family = family._replace(folder="")
-        if last is not None and last.header is header and last.key[:3] == (family, serial, file):
-            stream = last
-        else:
-            stream = self._take(Key(family, serial, file), events)
-            if stream.header is not header and not header.source.messages:
-                stream = self._order(stream, header, events)
-            stream.header = header
-            self._last = stream
+        stream = self._take(Key(family, serial, file), events)
+        if stream.header is not header and not header.source.messages:
+            stream = self._order(stream, header, events)
+        stream.header = header
         self._changed[stream.number] = stream
         return stream
 
@@ -347,8 +341,6 @@ class Streams:
             self._gone += [f"{stream.number}/{x}" for x in ("", *stream.snapshot.keys())]
         self._changed.pop(stream.number, None)
         del self._streams[stream.key]
-        if self._last is stream:
-            self._last = None
 
     def _check_for_mixture(self, key: Key, path: str | None) -> None:
         """Note that an appliance has more than one stream."""

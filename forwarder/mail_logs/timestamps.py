@@ -70,16 +70,13 @@ class Clock:
     def set_offset(self, offset: timedelta | None) -> None:
         """Use the offset of another file."""
         self.offset = offset
-        self._forget()
+        self.instants.clear()
+        self._minutes.clear()
 
     def set_zone(self, zone: tzinfo | None) -> None:
         """Use the zone of another file."""
         self.zone = zone
-        self._forget()
-
-    def _forget(self) -> None:
-        self.instants.clear()
-        self._minutes.clear()
+        self.set_offset(self.offset)
 
     def _convert(self, stamp: bytes) -> Instant | None:
         # Most seconds are new, and few of the minutes: what a minute has in common is made once.
