@@ -360,9 +360,12 @@ class Connections:
         return otherwise if time is None else time.epoch
 
     def make_space(self, block: BlockReader) -> None:
-        """Forget the oldest clients' connections, where there are too many."""
-        oldest = islice(self.inbound, MAX_OPEN // 8)
-        self.forget(oldest, block.header.origin, block.events)
+        """Forget the oldest connections of a direction that has too many."""
+        if len(self.inbound) > MAX_OPEN:
+            oldest = islice(self.inbound, MAX_OPEN // 8)
+            self.forget(oldest, block.header.origin, block.events)
+        if len(self.outbound) > MAX_OPEN:
+            forget_oldest(self.outbound)
 
     def shrink(self, origin: Origin, events: list[Event]) -> None:
         """Forget the oldest eighth of what is open, and what has ended."""

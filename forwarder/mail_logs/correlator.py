@@ -168,15 +168,12 @@ class Correlator:
             login = self.connections.logins.pop(number, None)
             if login is not None:
                 self._end_session(block, match, old, login, CloseReason.SUPERSEDED)
-        if len(inbound) > MAX_OPEN:
-            self.connections.make_space(block)
+        self.connections.make_space(block)
 
     def _describe_early(self, block: BlockReader, match: Match) -> None:
         """``ICID 5 ACCEPT SG ...``, ``ICID 5 TLS ...``: policy or TLS before ``New``."""
-        inbound = self.connections.inbound
-        inbound[match[2]] = None, block.header.offset, [match[0]]
-        if len(inbound) > MAX_OPEN:
-            self.connections.make_space(block)
+        self.connections.inbound[match[2]] = None, block.header.offset, [match[0]]
+        self.connections.make_space(block)
 
     def _end_inbound(self, block: BlockReader, match: Match) -> None:
         """``ICID 5 disconnected``, ``... lost after``, ``SMTP server connection killed ICID 5``."""
@@ -201,17 +198,14 @@ class Correlator:
         old = outbound.pop(number, None)
         inherited = [] if old is None else self._inherit(old, line, block.header)
         outbound[number] = line, block.header.offset, inherited
-        if len(outbound) > MAX_OPEN:
-            forget_oldest(outbound)
+        self.connections.make_space(block)
 
     def _change_outbound(self, block: BlockReader, match: Match) -> None:
         """``DCID 5 TLS ...`` before ``New``, and all that ends it but ``close``."""
         line, _, number, verb, _ = match
-        outbound = self.connections.outbound
         if verb == b"TLS":
-            outbound[number] = None, block.header.offset, [line]
-            if len(outbound) > MAX_OPEN:
-                forget_oldest(outbound)
+            self.connections.outbound[number] = None, block.header.offset, [line]
+            self.connections.make_space(block)
         elif verb == b"lost" or rare_end(line) is not None:
             self._end_outbound(block, match)
 

@@ -19,14 +19,12 @@ from forwarder.mail_logs import scanner
 from forwarder.mail_logs.connections import (
     MAX_LINE,
     MAX_LINES,
-    MAX_OPEN,
     Closing,
     RawConnection,
     Tools,
     WaitingEnd,
     WaitingLogin,
     at_offset,
-    forget_oldest,
 )
 from forwarder.mail_logs.correlator import (
     MAX_DISORDER_SECONDS,
@@ -124,10 +122,7 @@ class MessageCorrelator(Correlator):
         if end is not None:
             self._wait_again(name, start)
         self._release_logins(name, block.events)
-        if len(open_.inbound) > MAX_OPEN:
-            open_.make_space(block)
-        if len(open_.outbound) > MAX_OPEN:
-            forget_oldest(open_.outbound)
+        open_.make_space(block)
         return True
 
     def _describe_early(self, block: BlockReader, match: Match) -> None:

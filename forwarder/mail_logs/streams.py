@@ -220,13 +220,9 @@ class Streams:
         yield from ((key, None) for key in self._gone)
         self._gone = []
         for stream in self._changed.values():
-            now, is_new = (stream.key, stream.newest), stream.stored is None
-            if (
-                is_new
-                and not stream.newest
-                and stream.is_idle
-                and not stream.correlator.next_expiry
-            ):
+            now = stream.key, stream.newest
+            is_empty = stream.is_idle and not stream.newest and not stream.correlator.next_expiry
+            if stream.stored is None and is_empty:
                 continue  # there never was anything to remember
             if stream.stored != now:
                 stream.stored = now
