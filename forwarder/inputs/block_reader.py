@@ -102,11 +102,18 @@ def file_times(path: str) -> tuple[datetime, datetime | None]:
         status = Path(path).stat()
     if not stat.S_ISREG(status.st_mode):
         return named or now, now
-    try:
-        changed = datetime.fromtimestamp(status.st_mtime, UTC)
-    except (OverflowError, ValueError, OSError):  # outside the years 1 to 9999
+    changed = instant(status.st_mtime)
+    if changed is None:
         return named or now, named
     return named or changed, max(changed, named or changed)
+
+
+def instant(seconds: float) -> datetime | None:
+    """Return an instant, aware UTC, by seconds from 1970; None outside the years 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def refusal(head: bytes) -> str | None:

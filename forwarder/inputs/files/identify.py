@@ -136,136 +136,133 @@ def _read_block(handle: FileHandle, size: int) -> Steps[bytes]:
     return block
 
 
-class FileIdentifier:
-    """Finds out which logs files are."""
+def recognise(files: Files, file: File) -> None:
+    """Find out whether a file is the log that was last at its inode; compare it if not."""
+    log = files.logs.find_by_inode(file.inode)
+    handle = files.handles.open(file.path, file.inode)
+    if log is None or not log.read.size or not handle.still_matches(log.read):
+        files.on(file, Event.REPLACED)
+        return
+    file.is_gzip, file.skip = False, 0
+    # Often nothing is left to read or to tell.
+    ended = log.ended and not file.is_live and handle.stamp[0] == log.read.size
+    files.set_log(file, log, Event.ENDED if ended else Event.IDENTIFIED)
+    if ended:
+        files.handles.close(file.inode)
 
-    def __init__(self, files: Files) -> None:
-        """Work on files."""
-        self._files = files
-        self._logs = files.logs
 
-    def recognise(self, file: File) -> None:
-        """Find out whether a file is the log that was last at its inode; compare it if not."""
-        log = self._logs.find_by_inode(file.inode)
-        handle = self._files.handles.open(file.path, file.inode)
-        if log is None or not log.read.size or not handle.still_matches(log.read):
-            self._files.on(file, Event.REPLACED)
-            return
-        file.is_gzip, file.skip = False, 0
-        # Often nothing is left to read or to tell.
-        ended = log.ended and not file.is_live and handle.stamp[0] == log.read.size
-        self._files.set_log(file, log, Event.ENDED if ended else Event.IDENTIFIED)
-        if ended:
-            self._files.handles.close(file.inode)
+def identify(files: Files, file: File, *, settled: bool) -> Steps[bool]:
+    """Find out which log a file is, and let it be read, if it has to be.
 
-    def identify(self, file: File, *, settled: bool) -> Steps[bool]:
-        """Find out which log a file is, and let it be read, if it has to be.
-
-        ``settled`` if it has not changed for so long that it is complete. Returns whether to try
-        again when it has.
-        """
-        handle = self._files.handles.open(file.path, file.inode)
-        handle.restart()  # it may have been shorter when it was opened, or something else
-        if handle.unclear and (not settled or handle.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
-            self._files.on(file, Event.UNCLEAR)
-            return not settled and handle.stamp[0] > 0
-        identity, log = yield from self._identify(file, handle, settled=settled)
-        if identity is Identity.WAIT:
-            self._files.on(file, Event.UNCLEAR)
-            return True
-        if log is None:
-            log = self._logs.begin(file.stat.appliance, file.path)
-            if file.skip:
-                yield from self._skip(handle, log, file.skip)
-        elif identity is Identity.COPY:
-            self._files.copy(file, log)
-            return False
-        yield from self._go_to(handle, log.read.size)
-        file.is_gzip = handle.is_gzip
-        file.skip = 0  # what takes its place under this name is new
-        self._files.set_log(file, log)
+    ``settled`` if it has not changed for so long that it is complete. Returns whether to try
+    again when it has.
+    """
+    handle = files.handles.open(file.path, file.inode)
+    handle.restart()  # it may have been shorter when it was opened, or something else
+    if handle.unclear and (not settled or handle.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
+        files.on(file, Event.UNCLEAR)
+        return not settled and handle.stamp[0] > 0
+    identity, log = yield from _identify(files, file, handle, settled=settled)
+    if identity is Identity.WAIT:
+        files.on(file, Event.UNCLEAR)
+        return True
+    if log is None:
+        log = files.logs.begin(file.stat.appliance, file.path)
+        if file.skip:
+            yield from _skip(files, handle, log, file.skip)
+    elif identity is Identity.COPY:
+        files.copy(file, log)
         return False
+    yield from _go_to(handle, log.read.size)
+    file.is_gzip = handle.is_gzip
+    file.skip = 0  # what takes its place under this name is new
+    files.set_log(file, log)
+    return False
 
-    def _identify(
-        self, file: File, handle: FileHandle, *, settled: bool
-    ) -> Steps[tuple[Identity, LogState | None]]:
-        own = NOTHING.extend((yield from _read_block(handle, HEAD_BYTES)))
-        logs = {x.key: x.read for x in self._logs.find(file.stat.appliance, own)}
-        # A log that was read as another appliance's stays that, whatever name it has now.
-        before = self._logs.find_by_inode(file.inode)
-        if before is not None and before.read.size and before.read.may_be(own):
-            logs[before.key] = before.read
-        if not own.size or not logs:
-            return Identity.NEW, None
-        found: dict[Identity, LogState] = {}
-        whole, beginning = yield from match_fingerprints(handle, logs)
-        for key in whole[:MAX_RIVALS] + beginning[:MAX_RIVALS]:
-            log = self._logs.get(key)
-            if log is None:  # forgotten meanwhile
-                continue
-            relation, other_live = yield from self._compare(file, handle, log)
-            identity = decide(
-                relation,
-                whole=key in whole,
-                live=file.is_live,
-                other_live=other_live,
-                settled=settled,
-            )
-            found.setdefault(identity, log)
-        # A copy is proven, byte by byte. Then the longest that may go on.
-        for identity in (Identity.COPY, Identity.CONTINUE, Identity.WAIT):
-            if identity in found:
-                return identity, found[identity]
+
+def _identify(
+    files: Files, file: File, handle: FileHandle, *, settled: bool
+) -> Steps[tuple[Identity, LogState | None]]:
+    own = NOTHING.extend((yield from _read_block(handle, HEAD_BYTES)))
+    logs = {x.key: x.read for x in files.logs.find(file.stat.appliance, own)}
+    # A log that was read as another appliance's stays that, whatever name it has now.
+    before = files.logs.find_by_inode(file.inode)
+    if before is not None and before.read.size and before.read.may_be(own):
+        logs[before.key] = before.read
+    if not own.size or not logs:
         return Identity.NEW, None
+    found: dict[Identity, LogState] = {}
+    whole, beginning = yield from match_fingerprints(handle, logs)
+    for key in whole[:MAX_RIVALS] + beginning[:MAX_RIVALS]:
+        log = files.logs.get(key)
+        if log is None:  # forgotten meanwhile
+            continue
+        relation, other_live = yield from _compare(files, file, handle, log)
+        identity = decide(
+            relation,
+            whole=key in whole,
+            live=file.is_live,
+            other_live=other_live,
+            settled=settled,
+        )
+        found.setdefault(identity, log)
+    # A copy is proven, byte by byte. Then the longest that may go on.
+    for identity in (Identity.COPY, Identity.CONTINUE, Identity.WAIT):
+        if identity in found:
+            return identity, found[identity]
+    return Identity.NEW, None
 
-    def _compare(
-        self, file: File, handle: FileHandle, log: LogState
-    ) -> Steps[tuple[Relation, bool]]:
-        """Compare a file with the current one of a log, and tell whether that is live."""
-        home = self._files.get(log.current_file)
-        if home is None or home is file or not home.here:
-            return Relation.NO_FILE, False
-        try:
-            with closing(FileHandle(home.path, home.inode)) as other:
-                if _holds(other, home, log):
-                    relation = yield from compare_content(handle, other)
-                    if _holds(other, home, log) and log.current_file == home.inode:
-                        return relation, home.is_live
-        except (OSError, FileError):
-            return Relation.NO_FILE, False
-        if log.current_file == home.inode:
-            self._files.replace(home)
+
+def _compare(
+    files: Files, file: File, handle: FileHandle, log: LogState
+) -> Steps[tuple[Relation, bool]]:
+    """Compare a file with the current one of a log, and tell whether that is live."""
+    home = files.get(log.current_file)
+    if home is None or home is file or not home.here:
         return Relation.NO_FILE, False
+    try:
+        with closing(FileHandle(home.path, home.inode)) as other:
+            if _holds(other, home, log):
+                relation = yield from compare_content(handle, other)
+                if _holds(other, home, log) and log.current_file == home.inode:
+                    return relation, home.is_live
+    except (OSError, FileError):
+        return Relation.NO_FILE, False
+    if log.current_file == home.inode:
+        files.replace(home)
+    return Relation.NO_FILE, False
 
-    def _go_to(self, handle: FileHandle, size: int) -> Steps[None]:
-        """Go to a position in a gzip file, by decompressing all before it."""
-        if not handle.is_gzip or handle.position == size:
-            return
-        handle.restart()
-        while handle.position < size:
-            data = handle.read(min(BLOCK_BYTES, size - handle.position))
-            if not data and not handle.pending:
-                raise MovedError  # it was whole when it was compared
+
+def _go_to(handle: FileHandle, size: int) -> Steps[None]:
+    """Go to a position in a gzip file, by decompressing all before it."""
+    if not handle.is_gzip or handle.position == size:
+        return
+    handle.restart()
+    while handle.position < size:
+        data = handle.read(min(BLOCK_BYTES, size - handle.position))
+        if not data and not handle.pending:
+            raise MovedError  # it was whole when it was compared
+        yield
+
+
+def _skip(files: Files, handle: FileHandle, log: LogState, size: int) -> Steps[None]:
+    """Skip what a file held at the start, up to the end of its last whole line.
+
+    Of a gzip file, all: its size does not tell what is in it.
+    """
+    handle.restart()
+    if handle.is_gzip:
+        own = NOTHING
+        while (data := handle.read(BLOCK_BYTES)) or handle.pending:
+            own = own.extend(data)
             yield
-
-    def _skip(self, handle: FileHandle, log: LogState, size: int) -> Steps[None]:
-        """Skip what a file held at the start, up to the end of its last whole line.
-
-        Of a gzip file, all: its size does not tell what is in it.
-        """
-        handle.restart()
-        if handle.is_gzip:
-            own = NOTHING
-            while (data := handle.read(BLOCK_BYTES)) or handle.pending:
-                own = own.extend(data)
-                yield
-            self._logs.skip(log, own)
-            return
-        last = handle.bytes_at(max(size - _SKIP_LINE_BYTES, 0), min(size, _SKIP_LINE_BYTES))
-        size -= len(last) - (last.rfind(b"\n") + 1)
-        head = handle.bytes_at(0, min(size, HEAD_BYTES))
-        tail = handle.bytes_at(max(size - TAIL_BYTES, 0), min(size, TAIL_BYTES))
-        self._logs.skip(log, Fingerprint(size, None if size else 0, head, tail))
+        files.logs.skip(log, own)
+        return
+    last = handle.bytes_at(max(size - _SKIP_LINE_BYTES, 0), min(size, _SKIP_LINE_BYTES))
+    size -= len(last) - (last.rfind(b"\n") + 1)
+    head = handle.bytes_at(0, min(size, HEAD_BYTES))
+    tail = handle.bytes_at(max(size - TAIL_BYTES, 0), min(size, TAIL_BYTES))
+    files.logs.skip(log, Fingerprint(size, None if size else 0, head, tail))
 
 
 def _holds(handle: FileHandle, file: File, log: LogState) -> bool:

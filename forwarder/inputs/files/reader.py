@@ -19,12 +19,12 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from math import inf
 
-from forwarder.inputs.block_reader import describe_damage
+from forwarder.inputs.block_reader import describe_damage, instant
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.checkpoint import LogState
 from forwarder.inputs.files.discovery import FileStat
 from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode
-from forwarder.inputs.files.identify import FileIdentifier
+from forwarder.inputs.files.identify import identify, recognise
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.read_queue import Event, File, Files, State
 
@@ -56,7 +56,6 @@ class LogReader:
         """Read at most ``block_bytes`` at a time; ``once`` if more is not waited for."""
         self._files = files
         self._logs = files.logs
-        self._identifier = FileIdentifier(files)
         self._block_bytes = block_bytes
         self._once = once
         self._now = now
@@ -92,7 +91,7 @@ class LogReader:
                 return self._hand_over(other, other.log, b"", Kind.IDLE)
         try:
             if is_expected:
-                self._identifier.recognise(file)
+                recognise(self._files, file)
             elif file.state is State.READ and file.log is not None:
                 return self._read(file, file.log)
             else:
@@ -136,7 +135,7 @@ class LogReader:
                 self._files.queue.block(file.inode)
                 return None
             settled = self._rested(file) >= SETTLE
-            file.comparison = self._identifier.identify(file, settled=settled)
+            file.comparison = identify(self._files, file, settled=settled)
         try:
             next(file.comparison)
         except StopIteration as stop:
@@ -257,7 +256,4 @@ class LogReader:
 
 def modified_at(stat: FileStat) -> datetime:
     """Return when a file changed last, aware UTC; now, if the system has no sane time for it."""
-    try:
-        return datetime.fromtimestamp(stat.modified_ns / 1e9, UTC)
-    except (OverflowError, ValueError, OSError):  # outside the years 1 to 9999
-        return datetime.now(UTC)
+    return instant(stat.modified_ns / 1e9) or datetime.now(UTC)
