@@ -322,7 +322,7 @@ def test_a_path_that_the_system_refuses_is_said(tmp_path: Path, mounts: Path) ->
     text = LEAST.replace("stdin}", f'files, paths: ["/{"x" * 300}"]}}')
     good, said, _ = at(found(tmp_path, text, mounts), "inputs[0]", tmp_path)[0]
     assert not good
-    assert said.endswith("cannot be looked at: File name too long")
+    assert said.endswith("cannot be accessed: File name too long")
 
 
 def test_a_check_cannot_end_the_command(tmp_path: Path, mounts: Path) -> None:

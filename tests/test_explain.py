@@ -205,7 +205,7 @@ def test_what_is_neither_file_nor_line_is_bad_usage() -> None:
 
 
 def test_a_line_may_be_longer_than_the_name_of_a_file() -> None:
-    """And a file may be one that cannot be looked at."""
+    """And a file may be one that cannot be accessed."""
     line = f"Thu Mar  1 12:00:00 2026 Info: SMTP Auth: (ICID 1) succeeded for user: {'a' * 300}"
     assert "SMTP" in explain(line).stdout
     done = explain("a" * 300)

@@ -60,7 +60,7 @@ def test_a_link_to_the_log_of_another(tmp_path: Path) -> None:
     (tmp_path / "logs/esa1/mail.zz").symlink_to("../esa2/mail.current")
     done = call("parse", tmp_path / "logs")
     assert (done.returncode, rows(done.stdout.splitlines())) == (0, EXPECTED)
-    said = "logs/esa1/mail.zz' is a symbolic link and was passed over"
+    said = "logs/esa1/mail.zz' is a symbolic link and was skipped"
     assert done.stderr.count(said) == 1
     assert f"warning: '{tmp_path}/{said}" in done.stderr
     running = program(tmp_path)
@@ -108,7 +108,7 @@ def test_links_to_the_spool(tmp_path: Path) -> None:
         wait_until(lambda: delivered(tmp_path) == EXPECTED, "the first logins")
         for name in ("spool.db", "spool.db-shm", "spool.db-wal"):
             (tmp_path / "logs/esa1" / f"mail.{name}").symlink_to(tmp_path / "state" / name)
-        running.await_log("passed over, because a link can lead to anything")
+        running.await_log("skipped, because a link can lead to anything")
         (tmp_path / "logs/esa1/mail.hard").hardlink_to(tmp_path / "state/spool.db")
         running.await_log("is a file of the program's own by another name; it is never read")
         for link in (tmp_path / "logs/esa1").glob("mail.*"):

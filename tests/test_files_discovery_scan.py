@@ -40,7 +40,7 @@ def test_a_file_goes_by_its_own_name_before_links(tmp_path: Path) -> None:
     (stat,) = seen.files.values()
     assert stat.path == str(tmp_path / "mail.z")
     circle = str(tmp_path / "mail.circle")
-    assert seen.problems == [f"{circle!r} cannot be looked at: Too many levels of symbolic links."]
+    assert seen.problems == [f"{circle!r} cannot be accessed: Too many levels of symbolic links."]
     assert restat(stat, followed) == stat
     (tmp_path / "mail.z").write_bytes(b"12")
     again = restat(stat, followed)

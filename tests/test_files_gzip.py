@@ -91,8 +91,8 @@ def test_a_cut_off_gzip_gives_what_is_there(tmp_path: Path, level: int) -> None:
         content, error = read(path)
         assert LOG.startswith(content)
         assert error == (
-            f"{str(path)!r} is a gzip file that is cut off; {many(len(content), 'byte')} unpacked"
-            f" before that were read unverified and may be wrong; fetch the file again"
+            f"{str(path)!r} is a gzip file that is cut off; {many(len(content), 'byte')}"
+            " decompressed before that were read unverified and may be wrong; fetch the file again"
         )
         lengths.append(len(content))
     assert all(shorter <= longer for shorter, longer in pairwise(lengths))
@@ -105,7 +105,7 @@ def test_a_cut_in_a_later_member_keeps_those_before(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(LOG) + gzip.compress(LOG)[:-TRAILER_BYTES])
     content, error = read(path, 1000)
     assert content == LOG * 2
-    assert f"cut off; {2 * len(LOG):,} bytes unpacked before that were read" in str(error)
+    assert f"cut off; {2 * len(LOG):,} bytes decompressed before that were read" in str(error)
 
 
 def test_a_damaged_gzip_gives_the_blocks_before_the_damage(tmp_path: Path) -> None:

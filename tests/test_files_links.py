@@ -206,7 +206,7 @@ def test_folders_behind_a_pattern_are_not_links(srv: Path) -> None:
     assert read(reader) == {"esa1": OWN, "esa2": OTHER}
     said = reader.following.take_links()
     assert said == (
-        f"'{srv}/esa3', '{srv}/esa1/logs' are symbolic links and were passed over, because a link"
+        f"'{srv}/esa3', '{srv}/esa1/logs' are symbolic links and were skipped, because a link"
         " can lead to anything; to have it followed, set follow_symlinks: true for the input"
     )
     assert reader.following.problems == [said]
@@ -218,7 +218,7 @@ def test_a_file_that_is_named_is_not_a_link(srv: Path) -> None:
     link = file_link(srv)
     reader = Reader(FileSource((str(link),)))
     assert read(reader) == {}
-    assert "is a symbolic link and was passed over" in reader.following.problems[0]
+    assert "is a symbolic link and was skipped" in reader.following.problems[0]
     assert read(Reader(FileSource((str(link),), follow_symlinks=True))) == {"esa1": OTHER}
 
 

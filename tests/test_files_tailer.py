@@ -627,7 +627,7 @@ def test_deletion_before_a_file_was_begun(tmp_path: Path, *, compressed: bool) -
         late.unlink()
     reader.settle(seconds=61, times=3)
     size = len(b"".join(NEW))
-    lost = f"{size} bytes at its end that were there are lost"
+    lost = f"{size} bytes at its end were not read"
     assert [lost in x for x in reader.problems] == [] if compressed else [True]
     assert_each_once(reader, OLD + NEW if compressed else OLD, lost=0 if compressed else size)
 

@@ -31,11 +31,10 @@ from forwarder.errors import ConfigError, EndedBySignal, ForwarderError
 from forwarder.events import GIVE_NAMES, Counters, describe_mixture, describe_warning
 from forwarder.inputs.block_reader import GZIP_MAGIC, read_blocks
 from forwarder.inputs.files.discovery import (
-    FOLLOW,
     FileSource,
     FileStat,
+    describe_links,
     list_files,
-    say_passed_over,
     scan,
 )
 from forwarder.inputs.files.file_handle import Inode
@@ -277,12 +276,12 @@ def _check_path(
     found = scan([source])
     files, problems, links = found.files, found.problems, found.links
     if links:
-        yield _ok(f": {say_passed_over(links, FOLLOW)}")
+        yield _ok(f": {describe_links(links)}")
     if not files and not problems and not links:
         try:
             list_files(path, None, Search(problems=problems))
         except OSError as error:
-            problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+            problems.append(f"{path!r} cannot be accessed: {error.strerror}.")
         if not problems:
             text = " matches only files of the program itself: of the state folder, and of outputs"
             yield _bad(text, "Name other files.")

@@ -27,7 +27,7 @@ from forwarder.cache import keep_freed_memory, tune_gc
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters, Unparsed
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
-from forwarder.inputs.files.discovery import LogFile, find, say_passed_over
+from forwarder.inputs.files.discovery import LogFile, describe_links, find
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
 from forwarder.pipeline import LogParser, Settings
@@ -164,7 +164,7 @@ def _read(options: ParseOptions, work: _Work, progress: Progress) -> Outcome:
     warnings = []
     if found.links:
         advice = "name it, or give --follow-symlinks, to have it read"
-        warnings.append(say_passed_over(found.links, advice))
+        warnings.append(describe_links(found.links, advice))
     # Beside logs there may be anything; with nothing else, something is wrong.
     (problems if len(foreign) == len(found.files) else warnings).extend(foreign)
     return Outcome(

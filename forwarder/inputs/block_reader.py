@@ -137,7 +137,7 @@ def describe_damage(fault: str | None, total: int) -> str:
     """Describe a gzip file that has a fault, or is cut off, as what follows its name."""
     damage = "is cut off" if fault is None else f"is damaged ({fault})"
     return (
-        f"is a gzip file that {damage}; {many(total, 'byte')} unpacked before that were"
+        f"is a gzip file that {damage}; {many(total, 'byte')} decompressed before that were"
         f" read unverified and may be wrong; fetch the file again"
     )
 

@@ -64,9 +64,6 @@ _STDIN_PATHS = frozenset({STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 _MAX_NAMED = 3  # links that a sentence names; there may be thousands
 
-FOLLOW = "to have it followed, set follow_symlinks: true for the input"
-"""What to do about links that were not followed."""
-
 _HEAD_BYTES = 1 << 12
 """4 KiB, some 40 lines: log files begin with the time they were begun, and differ long before."""
 
@@ -144,7 +141,7 @@ def find(
                 namings[os.path.realpath(file.path)].append(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
-            search.problems.append(f"{quoted(path)} cannot be looked at: {reason}.")
+            search.problems.append(f"{quoted(path)} cannot be accessed: {reason}.")
 
     by_appliance: dict[str, list[LogFile]] = defaultdict(list)
     instead: dict[str, str] = {}
@@ -168,19 +165,22 @@ def find(
     )
 
 
-def say_passed_over(links: Sequence[str], follow: str) -> str:
-    """Return the sentence that tells which links were not followed; ``follow`` is what to do."""
+def describe_links(
+    links: Sequence[str],
+    advice: str = "to have it followed, set follow_symlinks: true for the input",
+) -> str:
+    """Return the sentence that tells which links were not followed, and what to do."""
     named = ", ".join(map(quoted, links[:_MAX_NAMED]))
     more = f" and {len(links) - _MAX_NAMED:,} more" if len(links) > _MAX_NAMED else ""
     are = "is a symbolic link and was" if len(links) == 1 else "are symbolic links and were"
-    return f"{named}{more} {are} passed over, because a link can lead to anything; {follow}"
+    return f"{named}{more} {are} skipped, because a link can lead to anything; {advice}"
 
 
 def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile]:
     """List what one PATH names, in no particular order, maybe the same file several times.
 
     The search gets a problem for what cannot be found or listed; OSError, or ValueError for a NUL
-    in it, if the PATH cannot be looked at.
+    in it, if the PATH cannot be accessed.
     """
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, *appliance_of(STDIN, appliance))]
@@ -288,7 +288,7 @@ class Scan:
 
     owner: Owner
     files: dict[Inode, FileStat] = field(default_factory=dict)  # each once, whatever names it has
-    problems: list[str] = field(default_factory=list)  # what cannot be looked at or is not a file
+    problems: list[str] = field(default_factory=list)  # what cannot be accessed or is not a file
     links: list[str] = field(default_factory=list)
     """Links that were not followed, but for those to files beside them."""
     is_complete: bool = True
@@ -339,7 +339,7 @@ class Scan:
             self.is_complete = self.is_complete and os.path.lexists(path)
             return None
         except OSError as error:
-            self.problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+            self.problems.append(f"{path!r} cannot be accessed: {error.strerror}.")
             return None
         return None if search.skips(path, is_link=stat.S_ISLNK(status.st_mode)) else status
 

@@ -21,12 +21,11 @@ from typing import NamedTuple
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.discovery import (
-    FOLLOW,
     FileSource,
     FileStat,
     Scan,
+    describe_links,
     restat,
-    say_passed_over,
     scan,
 )
 from forwarder.inputs.files.file_handle import MAX_OPEN, Inode
@@ -191,7 +190,7 @@ class FileTailer:
         """Return which links were not followed, if there are others than the last time."""
         if not self._reported_links.issuperset(self._links) and self._is_new("links"):
             self._reported_links = frozenset(self._links)
-            return say_passed_over(self._links, FOLLOW)
+            return describe_links(self._links)
         return None
 
     def _is_new(self, problem: str) -> bool:
@@ -208,8 +207,8 @@ class FileTailer:
     def problems(self) -> list[str]:
         """What is wrong now: sentences."""
         of_files = (x.problem for x in self._files if x.problem is not None)
-        passed_over = [say_passed_over(self._links, FOLLOW)] if self._links else []
-        return [*passed_over, *sorted({*self._scan_problems, *of_files})]
+        of_links = [describe_links(self._links)] if self._links else []
+        return [*of_links, *sorted({*self._scan_problems, *of_files})]
 
     @property
     def number(self) -> int:
@@ -359,9 +358,9 @@ class FileTailer:
             if log.unread and (began or log.path + ".gz" not in paths):
                 lost = self._logs.lose(log)
                 self._losses.append(
-                    f"{log.path!r} is gone, and {lost} bytes at its end that were there are lost: "
-                    f"they were not read before and are in no other file that is followed; "
-                    f"keep files for longer, or see in the status what holds up reading"
+                    f"{log.path!r} is gone, and {lost} bytes at its end were not read and are in no"
+                    " other file that is followed; keep files for longer, or see in the status what"
+                    " delays reading"
                 )
             if not began and not log.lost:
                 self._logs.forget(log)
