@@ -160,7 +160,7 @@ InputSettings = Annotated[
 
 
 class ApplianceSettings(Settings):
-    """Facts about one appliance, whichever input its logs come through."""
+    """Settings for one appliance, whichever input its logs come through."""
 
     names: tuple[Host, ...] = ()
     """Other names of this appliance in syslog headers and folders; `*` matches any text."""

@@ -60,8 +60,8 @@ _APPLIANCE, _ACCOUNT, _SOURCE = (
 MORNING = Page(
     "morning",
     "Morning",
-    "What happened since yesterday: who was refused, who got in after that, what is new, who sent to "
-    "many. Click on an account or a source to open its page.",
+    "What has happened since yesterday: who was refused, who got in after that, what is new, who sent "
+    "to many recipients. Click an account or a source to open its page.",
     (_APPLIANCE, _ACCOUNT, _SOURCE),
     (
         (
@@ -153,7 +153,7 @@ ACCOUNT_PAGE = Page(
     "account",
     "Account",
     "One account: where it logs in from, what is new, what it sends. Choose it in the control, or "
-    "come from another page by a click.",
+    "click it on another page.",
     (_ACCOUNT, _SOURCE, _APPLIANCE),
     (
         (
@@ -191,7 +191,7 @@ SOURCE_PAGE = Page(
     "source",
     "Source",
     "One source: whose it is, which accounts it tried, and which let it in. Choose it in the control, or "
-    "come from another page by a click.",
+    "click it on another page.",
     (_SOURCE, _ACCOUNT, _APPLIANCE),
     (
         (
@@ -243,7 +243,7 @@ SOURCE_PAGE = Page(
 HEALTH = Page(
     "health",
     "Health",
-    "Whether all appliances send, how late events come, and what could not be joined or checked.",
+    "Whether all appliances send, how late events arrive, and what could not be joined or checked.",
     (_APPLIANCE,),
     (
         (

@@ -121,8 +121,8 @@ def _exception(rule: Rule) -> str:
     field = "cisco_esa.auth.account" if subject == "user.name" else subject
     value = "" if field == subject else f" with the value of `{subject}`"
     return (
-        f"If it would recur, add a rule exception for `{field}`{value}; let it expire if the "
-        "cause is temporary."
+        f"If it is likely to recur, add a rule exception for `{field}`{value}; let it expire if"
+        " the cause is temporary."
     )
 
 
