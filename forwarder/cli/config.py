@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.main import BAD_CONFIG, DONE, FAILED, config_file, load_or_end, print_result
+from forwarder.cli.main import DONE, FAILED, config_file, load_config, print_result
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import escaped
 
@@ -36,7 +37,7 @@ def check(path: Path) -> None:
     """
     from forwarder.app.checks import check as find
 
-    config = load_or_end(path)
+    config = load_config(path)
     print_result(escaped(f"ok    {path}: valid"))
     failed = False
     for finding in find(config):
@@ -74,7 +75,7 @@ def show(path: Path) -> None:
     """Print the effective configuration, with all defaults and secrets masked."""
     from forwarder.config.schema import show as write
 
-    print_result(write(load_or_end(path)).rstrip("\n"))
+    print_result(write(load_config(path)).rstrip("\n"))
 
 
 @click.command()
@@ -180,7 +181,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--make-key goes with neither --export nor --remove.")
     sends_nothing = dry_run or folder is not None
     without_logins = sends_nothing or any((api_key, user, password))
-    config = load_or_end(path, without_logins=without_logins, advice=_OWN_LOGINS)
+    config = _load(path, without_logins=without_logins)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
     mask = mask_of(config, more=given)
     output = _choose(config, name)
@@ -203,8 +204,21 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         else:
             _do_all(steps, mask)
     except ForwarderError as error:
-        click.echo(escaped(mask(f"error: {error}")), err=True)
-        sys.exit(BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
+        error.args = (escaped(mask(str(error))),)
+        raise
+
+
+def _load(path: Path, *, without_logins: bool) -> "Config":
+    """Load the configuration; where only the logins are at fault, tell how to do without them."""
+    from forwarder.config.load import InvalidConfigError
+
+    try:
+        return load_config(path, without_logins=without_logins)
+    except InvalidConfigError as error:
+        with suppress(InvalidConfigError):
+            load_config(path, without_logins=True)
+            error.add_note(_OWN_LOGINS)
+        raise
 
 
 def _choose(config: "Config", name: str | None) -> "OutputConfig":

@@ -6,7 +6,6 @@ soon as the service runs again.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +18,7 @@ from forwarder.cli.main import (
     fail,
     format_option,
     format_table,
-    load_or_end,
+    load_config,
     print_result,
 )
 from forwarder.text import escaped, json_text, many, quoted, shortened
@@ -78,13 +77,13 @@ def list_(path: Path, output: str | None, form: str) -> None:
     """
     from forwarder.spool.dead_letters import Selection
 
-    with _known_output(path, output) as config:
-        if form == "table":
-            for line in _by_reason(config.state, Selection(output)):
-                print_result(line)
-            return
-        for letter in read_letters(config.state, Selection(output)):
-            print_result(as_json(letter))
+    state, selection = _load(path, output).state, Selection(output)
+    if form == "table":
+        lines = _by_reason(state, selection)
+    else:
+        lines = (as_json(x) for x in read_letters(state, selection))
+    for line in lines:
+        print_result(line)
 
 
 @dead_letters.command()
@@ -95,10 +94,9 @@ def show(path: Path, numbers: tuple[int, ...]) -> None:
     from forwarder.spool.dead_letters import Selection
 
     found = []
-    with _known_output(path, None) as config:
-        for letter in read_letters(config.state, Selection(numbers=numbers)):
-            print_result(as_json(letter, indent=True))
-            found.append(letter.number)
+    for letter in read_letters(_load(path, None).state, Selection(numbers=numbers)):
+        print_result(as_json(letter, indent=True))
+        found.append(letter.number)
     _fail_if_missing(numbers, found)
 
 
@@ -140,32 +138,26 @@ def _change_selected(  # noqa: PLR0913 - one an option
         raise click.UsageError("select some: NUMBER..., --output NAME, or --all.")
     if every and (numbers or output is not None):
         raise click.UsageError("--all goes with neither NUMBER nor --output.")
-    with _known_output(path, output) as config:
-        found = change_letters(config.state, Selection(output, numbers or None), change)
+    found = change_letters(_load(path, output).state, Selection(output, numbers or None), change)
     print_result(f"{many(len(found), 'dead letter')} {done}.")
     _fail_if_missing(numbers, found)
 
 
-@contextmanager
-def _known_output(path: Path, output: str | None) -> "Iterator[Config]":
-    """Load the configuration; end the command where the spool or the output is not there."""
+def _load(path: Path, output: str | None) -> "Config":
+    """Load the configuration; end the command where the output is not there."""
     from forwarder.spool.dead_letters import count
-    from forwarder.spool.errors import SpoolError
     from forwarder.spool.stats import read_spool
 
-    config = load_or_end(path)
+    config = load_config(path)
     where = quoted(str(path))
-    try:
-        others = [x for x in read_spool(config.state, count) if x not in config.outputs]
-        if output is not None and output not in {*config.outputs, *others}:
-            names = ", ".join([*config.outputs, *others])
-            fail(f"neither {where} nor a dead letter has an output {quoted(output)}, but: {names}")
-        for name in others:
-            text = f"output {quoted(name)} has dead letters and is not in {where}"
-            click.echo(f"warning: {text}.", err=True)
-        yield config
-    except SpoolError as error:
-        fail(str(error))
+    others = [x for x in read_spool(config.state, count) if x not in config.outputs]
+    if output is not None and output not in {*config.outputs, *others}:
+        names = ", ".join([*config.outputs, *others])
+        fail(f"neither {where} nor a dead letter has an output {quoted(output)}, but: {names}")
+    for name in others:
+        text = f"output {quoted(name)} has dead letters and is not in {where}"
+        click.echo(f"warning: {text}.", err=True)
+    return config
 
 
 def _fail_if_missing(numbers: Sequence[int], found: Iterable[int]) -> None:

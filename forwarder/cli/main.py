@@ -11,7 +11,6 @@ answers at once.
 import sys
 from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +21,7 @@ from click.core import ParameterSource
 
 from forwarder import __version__
 from forwarder.cli.start import drop_output
+from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import escaped, show
 
 if TYPE_CHECKING:
@@ -65,7 +65,19 @@ class _Commands(UserDict[str, click.Command]):
         return command
 
 
+class _Program(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what the program foresaw ends it with a message."""
+        try:
+            return super().invoke(ctx)
+        except ForwarderError as error:
+            for line in (*str(error).splitlines(), *getattr(error, "__notes__", ())):
+                click.echo(f"error: {line.removesuffix('.')}.", err=True)
+            sys.exit(BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
+
+
 @click.group(
+    cls=_Program,
     commands=_Commands(dict.fromkeys(_MODULES, click.Command(None))),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -195,28 +207,15 @@ def format_option(*forms: str, help_: str) -> Callable[[_Command], _Command]:
     )
 
 
-def load_or_end(path: Path, *, without_logins: bool = False, advice: str = "") -> "Config":
-    """Load a configuration; if it has issues, print all of them and end the command.
-
-    The settings by which outputs log in can be left out; where only these are at fault, some advice
-    is printed.
-    """
+def load_config(path: Path, *, without_logins: bool = False) -> "Config":
+    """Load a configuration, or raise InvalidConfigError; may leave out how outputs log in."""
     from forwarder import log
-    from forwarder.config.load import InvalidConfigError, load
+    from forwarder.config.load import load
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
     log.configure("logfmt", "warning")  # plugins may log while they are loaded
-    try:
-        with stdout_to_stderr():
-            return load(path, find_outputs, without_logins=without_logins)
-    except InvalidConfigError as error:
-        for issue in str(error).splitlines():
-            click.echo(f"error: {issue}", err=True)
-        if advice:
-            with suppress(InvalidConfigError), stdout_to_stderr():
-                load(path, find_outputs, without_logins=True)
-                click.echo(advice, err=True)
-        sys.exit(BAD_CONFIG)
+    with stdout_to_stderr():
+        return load(path, find_outputs, without_logins=without_logins)
 
 
 def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:

@@ -20,7 +20,7 @@ from forwarder.cli.main import (
     as_configured,
     format_option,
     format_row,
-    load_or_end,
+    load_config,
     require_stdout,
 )
 from forwarder.cli.start import drop_output
@@ -128,7 +128,7 @@ def read_options(  # noqa: PLR0913 - one an option
 
     settings = Settings()
     if config is not None:
-        known = ParserSettings.of(load_or_end(config))
+        known = ParserSettings.of(load_config(config))
         settings = Settings(
             sessions=known.sessions, common=known.common, appliances=known.appliances
         )

@@ -30,7 +30,6 @@ from forwarder.cli.parse import (
     reading_options,
     show_progress,
 )
-from forwarder.errors import ForwarderError
 from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, many, show
 
 if TYPE_CHECKING:
@@ -132,11 +131,8 @@ def report(  # noqa: PLR0913 - one an option
     options = read_options(paths, **reading)
     if output is not None and is_log(output, options):
         raise click.BadParameter(f"{escaped(str(output))} is one of the logs.", param_hint="'-o'")
-    try:
-        with show_progress(shown=True) as progress:
-            made, outcome = make(options, chosen, progress)
-    except ForwarderError as error:
-        fail(str(error))
+    with show_progress(shown=True) as progress:
+        made, outcome = make(options, chosen, progress)
     print_problems(outcome)
     if made is None:
         sys.exit(FAILED)

@@ -20,9 +20,8 @@ from forwarder.cli.main import (
     config_file,
     config_option,
     fail,
-    load_or_end,
+    load_config,
 )
-from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import many, quoted
 
 if TYPE_CHECKING:
@@ -59,15 +58,12 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     from forwarder.config.secret_settings import mask_of
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
-    config = load_or_end(path)
+    config = load_config(path)
     log.configure(config.log.format, config.log.level, mask_of(config))
     reload = partial(load, path, find_outputs)
     patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
-    try:
-        with stdout_to_stderr():
-            good = Service(config, reload, once=once, give_up_after=patience).run()
-    except ForwarderError as error:
-        fail(str(error), BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
+    with stdout_to_stderr():
+        good = Service(config, reload, once=once, give_up_after=patience).run()
     sys.exit(DONE if good else FAILED)
 
 
@@ -112,19 +108,16 @@ def rewind(
         raise click.UsageError("--settle needs --output.")
     if log_path is None and not settle:
         raise click.UsageError("Missing argument 'PATH'.")
-    config = load_or_end(path)
+    config = load_config(path)
     if output is not None and output not in config.outputs:
         fail(f"there is no output {quoted(output)} in {quoted(str(path))}", BAD_CONFIG)
-    try:
-        # A spool has to be there already.
-        database_path(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
-        with closing(open_spool(config)) as spool:
-            if log_path is not None:
-                _read_again(config, spool, log_path, output, yes=yes)
-            if settle and output is not None:
-                _settle(spool, output)
-    except ForwarderError as error:
-        fail(str(error))
+    # A spool has to be there already.
+    database_path(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
+    with closing(open_spool(config)) as spool:
+        if log_path is not None:
+            _read_again(config, spool, log_path, output, yes=yes)
+        if settle and output is not None:
+            _settle(spool, output)
     sys.exit(DONE)
 
 

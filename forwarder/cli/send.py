@@ -96,8 +96,6 @@ def send(  # noqa: PLR0913 - one an option
                     connection.unwrap()
     except OSError as error:
         fail(f"{to.url} takes nothing more: {_words(error)}; about {number:,} messages were sent")
-    except ForwarderError as error:
-        fail(str(error))
     seconds = time.monotonic() - begun
     click.echo(f"{number:,} messages sent to {to.url} in {seconds:.1f} s", err=True)
     sys.exit(DONE)

@@ -20,11 +20,11 @@ from forwarder.cli.main import (
     fail,
     format_option,
     format_table,
-    load_or_end,
+    load_config,
     print_result,
     require_stdout,
 )
-from forwarder.errors import ForwarderError
+from forwarder.errors import ConfigError
 from forwarder.events import Document
 from forwarder.text import escaped, json_text, many, quoted
 
@@ -67,12 +67,12 @@ def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
     from forwarder.spool.stats import summarise
 
     try:
-        state = describe(summarise(load_or_end(path).state), datetime.now(UTC))
+        state = describe(summarise(load_config(path).state), datetime.now(UTC))
     except SpoolError as error:
         if check:
             _end_check(_UNKNOWN, str(error))
         fail(str(error), NOT_RUNNING)
-    except SystemExit:
+    except ConfigError:
         if check:
             _end_check(_UNKNOWN, "the configuration is not valid; run esa-forwarder check")
         raise
@@ -186,28 +186,25 @@ def tap(path: Path, output: str | None, rules: "Filter | None", form: str) -> No
     from forwarder.ecs.filters import passes
 
     require_stdout()
-    config = load_or_end(path)
+    config = load_config(path)
     if output is not None and output not in config.outputs:
         fail(f"there is no output {quoted(output)} in {quoted(str(path))}", BAD_CONFIG)
     show = row if form == "table" else terminal_line if sys.stdout.isatty() else bytes.decode
     is_first = True
-    try:
-        for passed in listen(config.state, output or ""):
-            if isinstance(passed, bytes):
-                if rules is None or passes(Document("", passed), rules):
-                    print_result(show(passed))
-                continue
-            if is_first:
-                is_first = False
-                threading.Thread(target=_end_with_reader, daemon=True).start()
-                click.echo("Showing what passes from now on; Ctrl-C ends.", err=True)
-                if form == "table":
-                    print_result(HEADER)
-            if passed:
-                missing = many(passed, "document")
-                click.echo(f"warning: {missing} left out, faster than they were read.", err=True)
-    except ForwarderError as error:
-        fail(str(error))
+    for passed in listen(config.state, output or ""):
+        if isinstance(passed, bytes):
+            if rules is None or passes(Document("", passed), rules):
+                print_result(show(passed))
+            continue
+        if is_first:
+            is_first = False
+            threading.Thread(target=_end_with_reader, daemon=True).start()
+            click.echo("Showing what passes from now on; Ctrl-C ends.", err=True)
+            if form == "table":
+                print_result(HEADER)
+        if passed:
+            missing = many(passed, "document")
+            click.echo(f"warning: {missing} left out, faster than they were read.", err=True)
     fail("the service has ended")
 
 
