@@ -69,7 +69,7 @@ def test_a_key_that_may_only_ship_is_good(server: BulkServer) -> None:
     findings = look(server)
     assert bad(findings) == []
     assert [x.text for x in findings] == [
-        f"{server.url} answers, and takes the credentials of key 'fwd01'",
+        f"{server.url} answers, and accepts the credentials of key 'fwd01'",
         "documents may be shipped to logs-cisco_esa.auth-default",
         (
             "not checked, because the credentials lack the privileges: the version (monitor), index"
@@ -131,7 +131,7 @@ def test_credentials_that_are_not_taken(server: BulkServer) -> None:
     """Nothing else is asked then."""
     server.others[AUTHENTICATE] = error(401, "security_exception", "unable to authenticate")
     (finding,) = look(server)
-    assert "does not take the credentials (401: unable to authenticate)" in finding.text
+    assert "rejects the credentials (401: unable to authenticate)" in finding.text
     assert finding.advice.startswith("It may have expired")
     (finding,) = look(server, username="ann", password="x")
     assert finding.advice.startswith("Set username and password to")
@@ -320,7 +320,7 @@ def test_what_is_wrong_with_all_nodes_is_said_once(server: BulkServer, tmp_path:
         for each in (server, other):
             each.others[AUTHENTICATE] = error(401, "security_exception", "unable to authenticate")
         (found,) = bad(look(server, hosts=[server.url, other.url]))
-        assert found.startswith(f"{server.url} does not take the credentials (401")
+        assert found.startswith(f"{server.url} rejects the credentials (401")
         assert f"; the same at {other.url} | " in found
     finally:
         other.stop()
@@ -366,7 +366,7 @@ class TestTls:
         """Until when it holds is said."""
         finding = self.find()
         assert finding.good
-        assert "its certificate holds until 20" in finding.text
+        assert "its certificate is valid until 20" in finding.text
 
     def test_one_that_ends_soon(self) -> None:
         """There is time to get a new one."""

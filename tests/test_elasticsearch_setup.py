@@ -264,7 +264,7 @@ def test_the_first_setup_is_as_the_documentation_has_it(
     forwarder.once()
     checked = run("check")
     assert checked.exit_code == 0, checked.stdout
-    assert "takes the credentials of key 'esa-forwarder'" in checked.stdout
+    assert "accepts the credentials of key 'esa-forwarder'" in checked.stdout
     assert "index template logs-cisco_esa (manage_index_templates)" in checked.stdout
     refused = run("setup")
     assert refused.exit_code == 1

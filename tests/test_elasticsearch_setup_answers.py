@@ -100,7 +100,7 @@ def test_another_node_is_asked_where_one_is_down(server: BulkServer) -> None:
 def test_another_product(server: BulkServer) -> None:
     """It is named what it might be."""
     server.others[f"GET {_PIPELINE}"] = Answer(200, b"{}")
-    with pytest.raises(Unavailable, match=f"{server.url} answers, but does not say that it is"):
+    with pytest.raises(Unavailable, match=f"{server.url} answers without the headers of Elastic"):
         do(server, f"PUT {_PIPELINE}")
 
 

@@ -142,14 +142,14 @@ def test_the_check_finds_a_good_one(server: BulkServer) -> None:
     finding, target = look(hosts=[server.url])
     assert "logs-cisco_esa.auth-" in target.text
     assert finding == Finding(
-        good=True, text=f"{server.url} is OpenSearch 2.19.1, and takes the credentials"
+        good=True, text=f"{server.url} is OpenSearch 2.19.1, and accepts the credentials"
     )
 
 
 @pytest.mark.parametrize(
     ("answer", "good", "text"),
     [
-        (error(401, "security_exception"), False, "does not take the credentials"),
+        (error(401, "security_exception"), False, "rejects the credentials"),
         (error(403, "security_exception"), True, "cannot be seen"),
         (error(503, "cluster_block_exception"), False, "answers"),
         (Answer(200, {"version": {"number": "8.19.21"}}), False, "not OpenSearch"),

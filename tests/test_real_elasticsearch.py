@@ -253,8 +253,8 @@ def test_the_check(node: Node, namespace: str) -> None:
         output.write(make(1, namespace))
     shipping = look(node, api_key=node.make_key(PATTERN)[1])
     assert [x for x in shipping if not x.good] == []
-    assert "certificate holds until" in shipping[0].text
-    assert "takes the credentials of key" in shipping[1].text
+    assert "certificate is valid until" in shipping[0].text
+    assert "accepts the credentials of key" in shipping[1].text
     assert shipping[2].text == f"documents may be shipped to {stream('default')}"
     assert "the version (monitor), index template logs-cisco_esa (man" in shipping[3].text
     seeing = [x.text for x in look(node, username="admin", password="change me")]

@@ -141,7 +141,7 @@ def test_the_check_finds_it_good(node: Node) -> None:
     for _ in range(2):
         version, stream = find(node, namespace)
         assert version.good
-        assert version.text == f"{node.url} is OpenSearch 2.19.1, and takes the credentials"
+        assert version.text == f"{node.url} is OpenSearch 2.19.1, and accepts the credentials"
         assert stream == (True, f"documents go to data stream logs-cisco_esa.auth-{namespace}", "")
         with opened(node) as output:
             output.write([placed(1, namespace)])

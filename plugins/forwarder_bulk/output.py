@@ -70,7 +70,7 @@ class BulkOutput(ABC):
     """Ships to one cluster."""
 
     def __init__(self, settings: ClusterSettings) -> None:
-        """Connect nowhere yet."""
+        """Only remember the settings; ``open`` connects."""
         self._settings = settings
         self._targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
         self._has_warned = False
@@ -91,7 +91,7 @@ class BulkOutput(ABC):
         self._max_documents, self._max_bytes = _UNLIMITED, None
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Ship a batch; raises Unavailable where the server takes nothing of any batch."""
+        """Ship a batch; raises Unavailable if the server currently accepts nothing at all."""
         batch = _Batch(deque(self._cut(documents)))
         # Unlike those of an executor, they do not keep the program from ending if a server hangs.
         helpers = [
@@ -119,7 +119,7 @@ class BulkOutput(ABC):
         return failures
 
     def _cut(self, documents: Sequence[Document]) -> Iterable[Sequence[Document]]:
-        """Cut a batch into parts: less and less, as the last one is waited for."""
+        """Cut a batch into parts that get smaller: the last one is waited for."""
         while documents:
             share = min(self._share(len(documents)), self._max_documents)
             if self._max_bytes is not None:
@@ -136,7 +136,7 @@ class BulkOutput(ABC):
         return min(left, _MOST)
 
     def _work(self, batch: "_Batch") -> None:
-        """Send parts until none waits, or the batch is stopped."""
+        """Send parts until none is left or the batch is stopped."""
         try:
             while batch.stopped_by is None and batch.error is None:
                 with self._lock:
@@ -148,7 +148,7 @@ class BulkOutput(ABC):
             batch.error = batch.error or error
 
     def _send(self, batch: "_Batch", documents: Sequence[Document]) -> None:
-        """Make one request, note what became of it, and learn how much to send at once."""
+        """Send one request, record its result, and adjust how much to send at once."""
         request = self._targets.request(documents)
         try:
             reply = self._post(request._replace(body=compress(request.body)))
@@ -177,9 +177,9 @@ class BulkOutput(ABC):
                         batch.stopped_by = result
 
     def _post(self, request: "Request") -> Reply:
-        """Make one request; if a node cannot be reached, the next one is asked.
+        """Send one request; if a node cannot be reached, try the next one.
 
-        Once more than there are nodes: a connection may be one that was cut while it was idle.
+        One attempt more than there are nodes: an idle connection may have been closed meanwhile.
         """
         left = len(self._settings.urls())
         while True:
@@ -192,11 +192,11 @@ class BulkOutput(ABC):
 
     @abstractmethod
     def connect(self) -> None:
-        """Prepare the connections; raises Unavailable where a file of the settings is of no use."""
+        """Prepare the connections; raises Unavailable if a file of the settings is unusable."""
 
     @abstractmethod
     def post(self, request: "Request") -> Reply:
-        """Make one request of one node, after an UnreachableError of another one."""
+        """Send one request to one node; after an UnreachableError, to another."""
 
     @abstractmethod
     def close(self) -> None:
@@ -223,10 +223,10 @@ class Request(NamedTuple):
 
 
 class Targets:
-    """Names data streams and indices, and makes requests."""
+    """Names data streams and indices, and builds requests."""
 
     def __init__(self, index: str | None = None, *, by_appliance: bool = False) -> None:
-        """Use an index pattern as of ``strftime``, or data streams, one an appliance or not."""
+        """Use an index pattern for ``strftime``, or data streams, optionally one per appliance."""
         self._index = index
         self._by_appliance = by_appliance
         self._usual: tuple[bytes, str] | None = None
@@ -235,7 +235,7 @@ class Targets:
             self._usual = b"", index
 
     def request(self, documents: Sequence[Document]) -> Request:
-        """Make the body of a request."""
+        """Build the body of a request."""
         if self._usual is not None:
             key, name = self._usual
             if not [x for x in documents if key not in x.body]:
@@ -251,7 +251,7 @@ class Targets:
         return Request(None, b"".join(lines))
 
     def place(self, document: Document) -> tuple[str, Document]:
-        """Name where a document goes; with a namespace of its own, it says so itself."""
+        """Name where a document goes, and write that into the document where it differs."""
         body = document.body
         if self._index is not None:
             found = _TIME.search(body)
@@ -273,7 +273,7 @@ class Targets:
         return b"-".join((found[1], found[2], namespace)).decode(), document
 
     def expect(self, expected: Expected) -> tuple[str, ...]:
-        """Name where documents will go; ANY, or the pattern of indices, where it is not known."""
+        """Name where documents will go; ANY or the pattern of the indices if that is not known."""
         if self._index is not None:
             return (pattern_of(self._index),)
         if not self._by_appliance:
@@ -283,7 +283,7 @@ class Targets:
 
 
 def pattern_of(index: str) -> str:
-    """Make what fits all indices of a setting ``index``, whatever the time."""
+    """Return the pattern that matches all indices of a setting ``index``."""
     return re.sub(r"(?:%.)+", "*", index)
 
 
@@ -295,6 +295,6 @@ def _join_creates(documents: Sequence[Document]) -> bytes:
 
 
 def sanitise(appliance: str) -> str:
-    """Make a namespace of the name of an appliance, as ``esa1.example.com``."""
+    """Turn the name of an appliance, such as ``esa1.example.com``, into a namespace."""
     text = _NOT_IN_NAMESPACE.sub("_", appliance.lower())
     return text.encode()[:_MAX_NAMESPACE_BYTES].decode(errors="ignore") or "default"

@@ -35,7 +35,7 @@ _LONGEST_REST = timedelta(hours=1)  # a server whose clock is wrong must not be 
 
 
 class Disposition(Enum):
-    """What becomes of the documents."""
+    """What happens to the documents."""
 
     DELIVERED = auto()
     REJECTED = auto()  # for good
@@ -133,7 +133,7 @@ ITEMS = (
 def find_rule(
     table: Sequence[Rule], status: int, type_: str = "", reason: str = "", failure_store: str = ""
 ) -> Rule:
-    """Find the line of a table that holds for a status, an error, and an item's failure store."""
+    """Find the first line of a table that matches a status, error and failure store."""
     for rule in table:
         if (
             status in rule.statuses
@@ -159,9 +159,9 @@ class BulkResult(NamedTuple):
 
 
 def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkResult:
-    """Say what became of the documents of a request to a target.
+    """Return what a reply means for the documents of its request.
 
-    Raises Unavailable where the reply cannot be understood, or is cut short.
+    Raises Unavailable if the reply makes no sense or is truncated.
     """
     body = _parse(reply)
     error_type, reason = find_error(body)
@@ -212,7 +212,7 @@ def _interpret_items(reply: Reply, body: object, documents: Sequence[Document]) 
 
 
 def _parse(reply: Reply) -> object:
-    """Parse JSON; None for the page of a proxy with a status that says enough by itself."""
+    """Parse JSON; None for a page of a proxy whose status says enough."""
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError as error:
@@ -225,7 +225,7 @@ def _parse(reply: Reply) -> object:
 
 
 def find_error(body: object) -> tuple[str, str]:
-    """Find type and reason of an error, with the cause, which tends to say more; else empty."""
+    """Return type and reason of an error, with its cause, which tends to say more; or empty."""
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return "", _text(body, "error")
@@ -237,7 +237,7 @@ def find_error(body: object) -> tuple[str, str]:
 
 
 def _text(found: object, key: str) -> str:
-    """Return the text below a key; empty where there is none, or something else."""
+    """Return the text below a key; empty if there is none."""
     text = found.get(key) if isinstance(found, dict) else None
     return text[:_MAX_TEXT] if isinstance(text, str) else ""
 
@@ -247,12 +247,12 @@ def _join(type_: str, reason: str) -> str:
 
 
 def show_page(body: bytes) -> str:
-    """Return the beginning of an answer, to find out where it comes from."""
+    """Return the beginning of an answer, to show where it comes from."""
     return repr(body[:_MAX_PAGE].decode(errors="replace")) if body else "nothing"
 
 
 def _retry_after(text: str) -> timedelta | None:
-    """Read seconds; no cluster gives a date."""
+    """Read a number of seconds; no cluster sends a date."""
     with suppress(ValueError, OverflowError):
         return min(_LONGEST_REST, timedelta(seconds=int(text))) if text.isdecimal() else None
     return None

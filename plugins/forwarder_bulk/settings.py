@@ -19,7 +19,7 @@ _ABOUT_TLS = ("verify", "client_certificate", "ca_certs")
 
 
 def read_url(url: str, *, needs_port: bool = True) -> str:
-    """Check the URL of a server, and take the slash at its end off."""
+    """Check the URL of a server, and remove a trailing slash."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -67,7 +67,7 @@ _Timeout = Annotated[Duration, AfterValidator(_timeout)]
 
 
 class ClusterSettings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """Which cluster, how to reach it, and where in it documents go."""
+    """Which cluster, how to reach it, and where documents go in it."""
 
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
     """URLs of the cluster's nodes, with ports; if one does not answer, the next is used."""
@@ -105,11 +105,11 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid", use_attribute_docs
     """Ingest pipeline for the documents; without it, the index template's."""
 
     def urls(self) -> tuple[str, ...]:
-        """Return the nodes to ask."""
+        """Return the URLs of the nodes."""
         return self.hosts
 
     def login(self) -> dict[str, str]:
-        """Return the header by which requests log in, if any."""
+        """Return the header that authenticates requests, if any."""
         if self.username is None or self.password is None:
             return {}
         pair = f"{self.username}:{self.password.get_secret_value()}"
@@ -137,7 +137,7 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid", use_attribute_docs
 
 
 def read_cloud_id(text: str) -> str:
-    """Find the URL of a deployment: behind its name are host, cluster and Kibana in Base64."""
+    """Return the URL of a deployment: its name, then domain, cluster and Kibana in Base64."""
     try:
         domain, cluster, *_ = b64decode(text.rpartition(":")[2]).decode("ascii").split("$")
         host, _, port = domain.partition(":")
@@ -152,7 +152,7 @@ def _cloud_id(text: str) -> str:
 
 
 def _api_key(key: SecretStr) -> SecretStr:
-    """Bring both forms into the encoded one."""
+    """Convert both forms to the encoded one."""
     text = key.get_secret_value().strip()
     if ":" in text:
         return SecretStr(b64encode(text.encode()).decode())
@@ -166,7 +166,7 @@ def _api_key(key: SecretStr) -> SecretStr:
 
 
 class ElasticSettings(ClusterSettings, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """What Elasticsearch has besides: deployments in Elastic Cloud, and API keys."""
+    """The same, with deployments in Elastic Cloud and API keys."""
 
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] | None = None  # type: ignore[assignment]
     """URLs of the cluster's nodes, with ports; if one does not answer, the next is used. Set either
@@ -177,13 +177,13 @@ class ElasticSettings(ClusterSettings, frozen=True, extra="forbid", use_attribut
     """API key, instead of username and password: ID:KEY, or the encoded form."""
 
     def urls(self) -> tuple[str, ...]:
-        """Return the nodes to ask."""
+        """Return the URLs of the nodes."""
         if self.hosts is not None:
             return self.hosts
         return () if self.cloud_id is None else (read_cloud_id(self.cloud_id),)
 
     def login(self) -> dict[str, str]:
-        """Return the header by which requests log in, if any."""
+        """Return the header that authenticates requests, if any."""
         if self.api_key is not None:
             return {"authorization": f"ApiKey {self.api_key.get_secret_value()}"}
         return super().login()

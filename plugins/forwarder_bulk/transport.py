@@ -50,14 +50,14 @@ _MEANINGS = {
 
 
 class UnreachableError(Unavailable):
-    """A server cannot be reached; another node of its cluster may be.
+    """A server cannot be reached; another node of its cluster can be tried.
 
-    Not where time ran out: the server may be busy with the request, and its work would double.
+    Not raised for timeouts: the server may be working on the request, which would be done twice.
     """
 
 
 class Reply(NamedTuple):
-    """An answer, whole."""
+    """A complete answer."""
 
     url: str  # of the server, without credentials
     status: int
@@ -66,7 +66,7 @@ class Reply(NamedTuple):
 
 
 def compress(body: bytes) -> bytes:
-    """Compress as gzip, always to the same bytes, in a fifth of the time that zlib takes."""
+    """Compress with gzip, always to the same bytes, in a fifth of the time zlib takes."""
     return igzip.compress(body, _LEVEL, mtime=0)
 
 
@@ -74,7 +74,7 @@ class HttpPool:
     """The connections to one server."""
 
     def __init__(self, url: str, settings: ClusterSettings) -> None:
-        """Connect nowhere yet; raises Unavailable where a file of the settings cannot be used."""
+        """Raise Unavailable if a file of the settings is unusable; nothing is connected yet."""
         self._url, self._settings = url, settings
         self._headers = {"accept-encoding": "gzip", **settings.login()}
         self._seconds = settings.timeout.total_seconds()
@@ -108,7 +108,7 @@ class HttpPool:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Make a request, and read the whole answer; raises Unavailable where there is none."""
+        """Send a request and read the whole answer; raises Unavailable if there is none."""
         data = bytearray()
         try:
             response = self._manager.urlopen(
@@ -150,7 +150,7 @@ class HttpPool:
             response.release_conn()
 
     def explain(self, error: BaseException) -> str:
-        """Say why there is no answer and what to do, to be put behind the name of the server."""
+        """Say why there is no answer and what to do; the name of the server goes before it."""
         causes = list(_find_causes(error))
 
         def find(*kinds: type[BaseException]) -> BaseException | None:
@@ -190,7 +190,7 @@ class HttpPool:
         )
 
     def _find_names(self) -> list[str]:
-        """Find the names in the certificate of the server; none behind a proxy."""
+        """Return the names in the certificate of the server; none behind a proxy."""
         if self._settings.proxy is not None:
             return []
         certificate = fetch_certificate(self._url, self._settings)
@@ -202,7 +202,7 @@ class HttpPool:
 
 
 def make_context(settings: ClusterSettings) -> ssl.SSLContext:
-    """Make what connections are made with; raises Unavailable where a file cannot be used."""
+    """Build the TLS context; raises Unavailable if a file of the settings is unusable."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_certs)
     except OSError as error:
@@ -230,7 +230,7 @@ def make_context(settings: ClusterSettings) -> ssl.SSLContext:
 
 
 def fetch_certificate(url: str, settings: ClusterSettings) -> Mapping[str, Any]:
-    """Fetch the certificate of a server, for whichever host; empty where none is trusted."""
+    """Fetch the certificate of a server, whatever its names; empty if it is not trusted."""
     parts, context = urlsplit(url), make_context(settings)
     host, timeout = parts.hostname or "", settings.connect_timeout.total_seconds()
     context.check_hostname = False
@@ -254,9 +254,9 @@ def _with_time_to_send(connection: Any, seconds: float) -> Any:  # noqa: ANN401 
 
 
 def parse_shallow(data: bytes) -> object:
-    """Parse JSON that may be shown; None for what is not JSON, or nested deeper than 254 levels.
+    """Parse JSON; None for what is not JSON, or is nested deeper than 254 levels.
 
-    What is deeper may be more than Python can show. Not for the reply to a bulk request, of MiBs.
+    Python may be unable to print deeper values. Too slow for the reply to a bulk request.
     """
     try:
         found = orjson.loads(data)
@@ -267,12 +267,12 @@ def parse_shallow(data: bytes) -> object:
 
 
 def _is_late(error: BaseException) -> bool:
-    """Say whether our time ran out; that the system gave a connection up is another matter."""
+    """Tell whether our own timeout expired, rather than one of the system."""
     return any(isinstance(x, TimeoutError) and x.errno is None for x in _find_causes(error))
 
 
 def _find_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error, and one after the other what it came from: libraries wrap one another's."""
+    """Yield an error and its causes: libraries wrap the errors of others."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         yield error
@@ -290,7 +290,7 @@ def _words_of(error: OSError) -> str:
 def check_nodes(
     urls: Iterable[str], check: Callable[[str], Iterator[Finding]]
 ) -> Iterator[Finding]:
-    """Check each node; what is wrong with several in the same way comes once, at the end."""
+    """Check each node; report a fault that several share once, at the end."""
     wrong = defaultdict[Finding, list[str]](list)
     for url in urls:
         for found in _check_node(url, check):
@@ -313,7 +313,7 @@ def _check_node(url: str, check: Callable[[str], Iterator[Finding]]) -> Iterator
 
 
 def as_finding(text: str) -> Finding:
-    """Make what a check finds of a text that says, after a semicolon, what to do."""
+    """Turn a text with advice after its semicolon into a bad finding."""
     text, _, advice = text.removesuffix(".").partition("; ")
     advice = advice or "check the server"
     return Finding(good=False, text=text, advice=f"{advice[0].upper()}{advice[1:]}.")

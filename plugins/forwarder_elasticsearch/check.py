@@ -1,7 +1,7 @@
 """Whether an output with these settings would work.
 
-Nothing is written. A key that may only ship sees whether it may do that; what it may not see is not
-a fault, and is said.
+Nothing is written. A key that may only ship can see its own rights; what it cannot see is reported
+and is not a fault.
 """
 
 import json
@@ -30,7 +30,7 @@ _SEE_SERVER = "Check the server, and that hosts is right."
 
 
 def check(settings: ElasticSettings, expected: Expected) -> Iterator[Finding]:
-    """Look at each node, and at the cluster by the first that takes the credentials."""
+    """Check each node, and the cluster through the first that accepts the credentials."""
     checked: list[str] = []
 
     def check_node(url: str) -> Iterator[Finding]:
@@ -46,14 +46,14 @@ def check(settings: ElasticSettings, expected: Expected) -> Iterator[Finding]:
 
 
 def _check_certificate(settings: ElasticSettings, url: str) -> Iterator[Finding]:
-    """See until when the certificate of a node holds; what else is wrong, a request tells."""
+    """Report when the certificate of a node expires; its other faults fail the request."""
     if settings.verify == "none":
         advice = "Name the authority in ca_certs, and leave verify out."
         yield _bad(f"{url}: its certificate is not verified (verify: none)", advice)
         return
     if certificate := fetch_certificate(url, settings):
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-        text = f"{url}: its certificate holds until {ends:%Y-%m-%d %H:%M} UTC"
+        text = f"{url}: its certificate is valid until {ends:%Y-%m-%d %H:%M} UTC"
         is_soon = ends - datetime.now(UTC) < _SOON
         yield _bad(text, "Give the server a new one before that.") if is_soon else _good(text)
 
@@ -95,16 +95,14 @@ def _judge_login(settings: ElasticSettings, url: str, answer: Answer) -> Finding
     status, reason = answer.status, f": {answer.reason}" if answer.reason else ""
     match answer.body:
         case {"api_key": {"name": str(name)}} if status == 200:  # noqa: PLR2004 - of HTTP
-            return _good(f"{url} answers, and takes the credentials of key {name!r}")
+            return _good(f"{url} answers, and accepts the credentials of key {name!r}")
         case {"username": str(name)} if status == 200:  # noqa: PLR2004
-            return _good(f"{url} answers, and takes the credentials of user {name!r}")
+            return _good(f"{url} answers, and accepts the credentials of user {name!r}")
     if status == 200:  # noqa: PLR2004
         raise answer.strange()
     if status in {401, 403}:
         has_any = settings.api_key or settings.username or settings.client_certificate
-        what = (
-            "does not take the credentials" if has_any else "wants credentials, and there are none"
-        )
+        what = "rejects the credentials" if has_any else "requires credentials, and there are none"
         if settings.api_key is not None:
             advice = "It may have expired or been revoked; setup --make-key makes a new one."
         elif settings.username is not None:
@@ -113,7 +111,7 @@ def _judge_login(settings: ElasticSettings, url: str, answer: Answer) -> Finding
             advice = "Set api_key, or username and password."
         return _bad(f"{url} {what} ({status}{reason})", advice)
     if status in {400, 404, 405} and settings.api_key is None and settings.username is None:
-        return _good(f"{url} answers; security is off there, so every client may do everything")
+        return _good(f"{url} answers; its security is off, so every client may do everything")
     return _bad(f"{url} answers {status}{reason}", _SEE_SERVER)
 
 
@@ -127,7 +125,7 @@ def _judge_version(answer: Answer) -> Finding:
             raise answer.strange()
     if _LEAST <= found < _BELOW:
         return _good(f"it is Elasticsearch {number}")
-    advice = "Update the older of the two: the cluster, or this program."
+    advice = "Update the cluster or this program, whichever is older."
     return _bad(f"it is Elasticsearch {number}; supported are 8.19 and 9", advice)
 
 

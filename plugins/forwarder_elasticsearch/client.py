@@ -1,7 +1,7 @@
-"""Asking a cluster, or its Kibana, something else than to take documents.
+"""Requests to a cluster or its Kibana that check and set up, and what their answers are.
 
-What answers may be anything: a proxy, a login page, another server. What is not an answer of the
-product that should be there is said to be none, and nothing is concluded from it.
+Anything may answer: a proxy, a login page, another server. What cannot come from the expected
+product is reported as such, and nothing is concluded from it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ from forwarder import Unavailable
 
 JSON = "application/json"
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
-"""Statuses that would be concluded from; others say enough by themselves."""
+"""Statuses whose bodies are read; others say enough by themselves."""
 _KIBANA = "kbn-name"  # a header of all its answers
 _MAX_TEXT = 500  # characters of what a server says
 
 
 class Answer(NamedTuple):
-    """An answer, or that of what is before the server."""
+    """An answer of the server, or of a proxy before it."""
 
     where: str  # what answered, with which status, and to what; for messages
     status: int
@@ -33,12 +33,12 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """What it says is wrong; the beginning of it, where it says nothing of that kind."""
+        """The error that it reports; if it reports none, its beginning."""
         words = find_error(self.body)[1] or self.page
         return words or (orjson.dumps(self.body).decode()[:_MAX_TEXT] if self.body else "")
 
     def expect(self, rights: str) -> Self:
-        """Take success, 400 and 404 for an answer to a setup; its key needs some rights."""
+        """Return 200, 400 and 404; raise Unavailable for others, naming the rights needed."""
         if self.status in {200, 400, 404}:
             return self
         reason = f", {self.reason}" if self.reason else ""
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
         raise Unavailable(f"{self.where}{reason}{advice}.")
 
     def strange(self) -> Unavailable:
-        """Say that it is not an answer of what should answer there."""
+        """Return the error for an answer that the product does not give."""
         found = self.page or show_page(orjson.dumps(self.body) if self.body else b"")
         return Unavailable(
             f"{self.where} with what is not an answer of {self.product}: {found}; check its URL,"
@@ -58,7 +58,7 @@ class Answer(NamedTuple):
 
     @contextmanager
     def understanding(self) -> Iterator[None]:
-        """Read what has to be in it; raises Unavailable where that is not there."""
+        """Read what must be in the answer; raises Unavailable if it is missing."""
         try:
             yield
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
@@ -75,7 +75,7 @@ def request(  # noqa: PLR0913 - the parts of a request
     kind: str = JSON,
     product: Literal["Elasticsearch", "Kibana"] = "Elasticsearch",
 ) -> Answer:
-    """Ask a server that is trusted as the settings say; any status of the product is an answer."""
+    """Send a request; raises Unavailable if the product does not answer, with any status."""
     headers = {"accept": JSON, "content-type": kind}
     if product == "Kibana":  # it takes no request that changes anything without this
         headers["kbn-xsrf"] = "esa-forwarder"
@@ -100,7 +100,7 @@ def request(  # noqa: PLR0913 - the parts of a request
 
 
 def check_product(reply: Reply) -> None:
-    """Raise Unavailable where Kibana answers, or success comes from what is not Elasticsearch."""
+    """Raise Unavailable if Kibana answers, or something that is not Elasticsearch succeeds."""
     if _KIBANA in reply.headers:
         raise Unavailable(
             f"{reply.url} is Kibana and not Elasticsearch; set hosts to the URL of Elasticsearch,"
@@ -108,6 +108,6 @@ def check_product(reply: Reply) -> None:
         )
     if reply.status in range(200, 300) and "x-elastic-product" not in reply.headers:
         raise Unavailable(
-            f"{reply.url} answers, but does not say that it is Elasticsearch; check hosts; for"
+            f"{reply.url} answers without the headers of Elasticsearch; check hosts; for"
             " OpenSearch, use type: opensearch."
         )

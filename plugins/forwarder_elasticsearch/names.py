@@ -20,14 +20,14 @@ STREAMS = f"{TEMPLATE}.*-*"  # data streams that the template is for
 PREFIX = "cisco_esa-"  # begins the ids of saved objects
 _RULE = '"rule_id": "'  # before the id of a rule
 _OF_OTHERS = [f"{x}a.b-c-d.e" for x in ("logs-", "metrics-", "traces-", "synthetics-", ".")]
-"""Names like those that Elastic's own templates are for; ours would go before them."""
+"""Names that Elastic's own templates match; ours would take precedence."""
 
 
 class Names:
     """The names of one output."""
 
     def __init__(self, index: str | None) -> None:
-        """Take data streams without an index."""
+        """Use the names for data streams if there is no index."""
         self.template, self.pattern, self.prefix = TEMPLATE, STREAMS, PREFIX
         self.is_plain = index is not None
         if index is not None:
@@ -62,7 +62,7 @@ class Names:
 
 
 def names_for(index: str | None) -> Names:
-    """Return the names for a setup; raises ConfigError where they would be for others, too."""
+    """Return the names for a setup; raises ConfigError if they would match others' indices."""
     names = Names(index)
     if names.is_plain and (
         names.prefix == "cisco_esa.." or any(fnmatchcase(x, names.pattern) for x in _OF_OTHERS)

@@ -1,4 +1,4 @@
-"""Shipping to Elasticsearch, by its own client.
+"""Shipping to Elasticsearch with its own client.
 
 The client chooses among the nodes and makes the requests; each goes through
 :class:`forwarder_bulk.transport.HttpPool`, which knows proxies and limits answers. It tries nothing
@@ -35,7 +35,7 @@ class ElasticsearchOutput(BulkOutput):
         self._client: Elasticsearch | None = None
 
     def connect(self) -> None:
-        """Make a client whose requests and replies are bytes; nothing is sent yet."""
+        """Create a client that passes requests and replies through; nothing is sent yet."""
         # It warns of each request that fails; here, only changes are logged.
         logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
         client = Elasticsearch(
@@ -51,7 +51,7 @@ class ElasticsearchOutput(BulkOutput):
         )
 
     def post(self, request: Request) -> Reply:
-        """Make one request, of the node that the client chooses."""
+        """Send one request to the node that the client chooses."""
         if self._client is None:
             raise RuntimeError("write was called before open")
         try:
@@ -80,7 +80,7 @@ class ElasticsearchOutput(BulkOutput):
 
 
 class _RawSerializer(elastic_transport.Serializer):
-    """Passes on what is encoded or read elsewhere: the bytes of requests, and replies."""
+    """Passes requests and replies through: they are encoded and read elsewhere."""
 
     mimetype = "application/*"
 
@@ -106,7 +106,7 @@ class _Node(elastic_transport.BaseNode):
         headers: elastic_transport.HttpHeaders | None = None,
         request_timeout: object = None,  # noqa: ARG002 - the pool limits the time
     ) -> Any:  # noqa: ANN401 - the name of its type is not public
-        """Make a request; after an error, the client asks other nodes first."""
+        """Send a request; after an error, the client prefers other nodes."""
         try:
             reply = self._pool.request(method, target, body, headers)
         except UnreachableError as error:

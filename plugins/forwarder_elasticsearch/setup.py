@@ -1,8 +1,8 @@
-"""What ``esa-forwarder setup`` brings to Elasticsearch and Kibana, and takes away again.
+"""What ``esa-forwarder setup`` installs in Elasticsearch and Kibana, and removes again.
 
-Our objects in Elasticsearch say in their ``_meta`` that they are ours. What has our name and does
-not say so belongs to others, and is not touched. An object that is older or the same is written
-again; one that a newer program installed stays.
+Our objects in Elasticsearch are marked as ours in their ``_meta``. An object with our name and
+without that mark belongs to others and is not touched. An older or equal version is written again;
+a newer one stays.
 
 Kibana gets a data view, searches, a dashboard and rules, by its own API. Saved objects are written
 as a whole or not at all: the tag that marks them has their version, and where it is the same,
@@ -60,7 +60,7 @@ class _Object(NamedTuple):
 
 
 def objects(names: Names) -> tuple[_Object, ...]:
-    """Return what is installed, in this order: each is referred to by those behind it."""
+    """Return what is installed, in this order: each refers only to those before it."""
     return tuple(
         _Object(kind, names.template + suffix, folder, names.read(f"{kind}.json"))
         for kind, suffix, folder in (
@@ -72,7 +72,7 @@ def objects(names: Names) -> tuple[_Object, ...]:
 
 
 def export_rules() -> Iterator[Step]:
-    """Return the Sigma rules: files for other systems, which are not imported here."""
+    """Return the Sigma rules: files for other systems, not imported here."""
     for rule in sorted((ASSETS / "sigma").iterdir(), key=lambda x: x.name):
         text = rule.read_text(encoding="utf-8")
         yield Step("rules in Sigma, for other systems", "", text, f"sigma/{rule.name}")
@@ -105,7 +105,7 @@ def setup(settings: ElasticSettings, options: SetupOptions) -> Iterator[Step]:
 
 
 def _with_credentials(settings: ElasticSettings, options: SetupOptions) -> ElasticSettings:
-    """Let the user who sets up log in, rather than the one who ships."""
+    """Use the credentials given for the setup instead of those for shipping."""
     given = {"api_key": options.api_key, "username": options.user, "password": options.password}
     if not any(x is not None for x in given.values()):
         return settings
@@ -122,7 +122,7 @@ def _with_credentials(settings: ElasticSettings, options: SetupOptions) -> Elast
 def _request(
     settings: ElasticSettings, method: str, path: str, body: str = "", rights: str = _RIGHTS
 ) -> Answer:
-    """Ask the first node that answers; all but success, 400 and 404 raises Unavailable."""
+    """Ask the first node that answers; raises Unavailable unless it answers 200, 400 or 404."""
     errors = []
     for url in settings.urls():
         try:
@@ -135,7 +135,7 @@ def _request(
 
 
 def _install(settings: ElasticSettings, names: Names, retention: str | None) -> Iterator[Step]:
-    """Return the steps that install everything; without a retention, the cluster decides."""
+    """Return the steps that install everything; without retention, the cluster decides."""
     for found in objects(names):
         body = found.body
         if found.kind == "index_template" and retention is not None:
@@ -156,7 +156,7 @@ def _install(settings: ElasticSettings, names: Names, retention: str | None) -> 
 
 
 def _put(settings: ElasticSettings, found: _Object) -> str:
-    """Install one object, unless what is there is newer or not ours."""
+    """Install one object unless the existing one is newer or not ours."""
     version = json.loads(found.body)["version"]
     there = _installed_version(settings, found)
     if there == _NOT_OURS:
@@ -177,7 +177,7 @@ def _put(settings: ElasticSettings, found: _Object) -> str:
 
 
 def _installed_version(settings: ElasticSettings, found: _Object) -> int | None:
-    """Return which version is there: None for nothing, _NOT_OURS for an object of others."""
+    """Return the installed version: None for nothing, _NOT_OURS for an object of others."""
     answer = _request(settings, "GET", found.path)
     if answer.status == 404:  # noqa: PLR2004 - of HTTP
         return None
@@ -202,7 +202,7 @@ def _delete(settings: ElasticSettings, found: _Object) -> str:
 
 
 def _key_request(settings: ElasticSettings, path: Path | None, names: Names) -> Step:
-    """Return the request for the key that ships; without a file for it, a person has to send it."""
+    """Return the request for the shipping key; without a file, a person has to send it."""
     if path is not None and settings.api_key is not None:
         raise ConfigError(
             "Elasticsearch gives a key that was made by another key no privileges; for --make-key,"
@@ -233,7 +233,7 @@ def _check_key_file(path: Path) -> None:
 
 
 def _make_key(settings: ElasticSettings, path: Path, body: str) -> str:
-    """Make a key, and write it into a new file; where one of the two fails, neither is left."""
+    """Create a key and write it to a new file; if either fails, no file is left."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError as error:
@@ -264,7 +264,7 @@ def _ask_for_key(settings: ElasticSettings, body: str) -> str:
 
 
 class _Kibana:
-    """A Kibana, or a space of it; where none is named, there are files for one."""
+    """A Kibana or one of its spaces; if none is named, its steps are files to import."""
 
     def __init__(self, settings: ElasticSettings, options: SetupOptions, names: Names) -> None:
         url, space = options.values.get("kibana"), options.values.get("space")
@@ -297,7 +297,7 @@ class _Kibana:
         return Step(what, request, lines, file, do if self._is_named else None)
 
     def removals(self) -> Iterator[Step]:
-        """Return the steps that remove everything, in the opposite order."""
+        """Return the steps that remove everything, in reverse order."""
         if not self._is_named:
             return
         for rule in map(json.loads, self._rules.splitlines()):
@@ -313,13 +313,13 @@ class _Kibana:
     def _request(
         self, method: str, path: str, body: bytes | None = None, kind: str = JSON
     ) -> Answer:
-        """Ask; success, 400 and 404 are answers, all else raises Unavailable."""
+        """Send a request; raises Unavailable unless it is answered with 200, 400 or 404."""
         rights = "rights for saved objects and security rules in this space"
         answer = request(self._settings, self._url, method, path, body, kind=kind, product="Kibana")
         return answer.expect(rights)
 
     def _upload(self, path: str, lines: str, what: str) -> None:
-        """Send a file of NDJSON, as a form of a browser does; raises Unavailable if not taken."""
+        """Upload NDJSON like a browser's form; raises Unavailable if any of it is rejected."""
         fields = {"file": ("esa-forwarder.ndjson", lines, "application/ndjson")}
         body, kind = encode_multipart_formdata(fields)
         answer = self._request("POST", f"{path}/{_IMPORT}", body, kind)

@@ -85,7 +85,7 @@ _ADVICE = {
 
 
 class Rotate(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """When a new file is begun."""
+    """When to start a new file."""
 
     max_bytes: Annotated[Size, Field(gt=0)] | None = None
     """Start a new file before a batch that would exceed this size, such as 100MB. A batch is never
@@ -112,7 +112,7 @@ class FileOutput:
     """Appends documents to a file."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        """Touch nothing yet; the clock gives seconds since 1970, to tell one day from the next."""
+        """Take a clock that returns seconds since 1970; nothing is opened yet."""
         self._path = Path(os.path.realpath(settings.path))  # two paths to one file are one
         self._rotate = settings.rotate
         self._rotated = _RotatedFiles(self._path, compress=settings.gzip, keep=settings.keep)
@@ -177,7 +177,7 @@ class FileOutput:
         return known or document.id in self._recent
 
     def _attach(self, marker: BatchMarker) -> AppendFile:
-        """Return the file that is at the path now; open it if need be."""
+        """Return the file that is now at the path, opening it if necessary."""
         if self._file is not None and self._file.is_at(self._path):
             return self._file
         self._detach()
@@ -200,7 +200,7 @@ class FileOutput:
             self._file = None
 
     def _is_full(self, file: AppendFile, size: int) -> bool:
-        """Say whether a batch of so many bytes belongs into a new file."""
+        """Tell whether a batch of this many bytes belongs in a new file."""
         if file.size == 0:
             return False
         limit = self._rotate.max_bytes
@@ -209,7 +209,7 @@ class FileOutput:
         return self._rotate.daily and _day(file.last_write) != _day(self._clock())
 
     def _find_renamed(self, position: MarkerPosition | None) -> set[Known]:
-        """Return the documents behind the marker in the file that it is of, if that was renamed."""
+        """Return the documents behind the marker if its file was renamed."""
         for path in self._path.parent.iterdir():
             is_ours = path.name.startswith(self._path.name + ".")
             if is_ours and position and path.lstat().st_ino == position.inode:
@@ -218,7 +218,7 @@ class FileOutput:
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
-        """Turn errors of the system into Unavailable, with advice; all of them may pass."""
+        """Turn system errors into Unavailable, with advice; any of them may pass."""
         try:
             yield
         except BlockingIOError as error:
@@ -247,7 +247,7 @@ class _RotatedFiles:
         self._thread: ThreadPoolExecutor | None = None
 
     def clean_up(self) -> None:
-        """Delete what an interrupted compression has left; no document is there twice then."""
+        """Delete what an interrupted compression left, so that no document is there twice."""
         for path in self._path.parent.iterdir():
             if path.name.startswith(f".{self._path.name}.") and path.name.endswith(_PART):
                 path.unlink()
@@ -256,7 +256,7 @@ class _RotatedFiles:
                 path.unlink()
 
     def add(self, last_write: float) -> None:
-        """Rename the file that grows; it was written last at this time, in seconds since 1970."""
+        """Rename the growing file after its last write, in seconds since 1970."""
         moment = datetime.fromtimestamp(last_write, UTC).replace(microsecond=0)
         if (full := self._full()) and (newest := self._name.fullmatch(full[-1].name)):
             taken = datetime.strptime(newest[1], _STAMP).replace(tzinfo=UTC)
@@ -265,7 +265,7 @@ class _RotatedFiles:
         sync_folder(self._path.parent)
 
     def tidy_later(self) -> None:
-        """Compress and delete in the thread."""
+        """Compress and delete in the background."""
         if self._compress or self._keep is not None:
             if self._thread is None:
                 self._stopping.clear()
@@ -273,7 +273,7 @@ class _RotatedFiles:
             self._thread.submit(self._tidy)
 
     def stop(self) -> None:
-        """End the thread; a compression that it has begun starts over next time."""
+        """Stop the background work; an interrupted compression starts over next time."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.shutdown(cancel_futures=True)
@@ -309,7 +309,7 @@ class _RotatedFiles:
             hidden.unlink(missing_ok=True)  # on a full disk, half of one is in the way
 
     def _write_compressed(self, hidden: Path, path: Path) -> None:
-        """Write and sync the compressed content of a file, or part of it when it is to stop."""
+        """Write and sync the compressed content of a file; only part of it when stopping."""
         # Created so, it is never readable to more users than the plain file is.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with path.open("rb") as plain, os.fdopen(os.open(hidden, flags, 0o600), "wb") as file:
@@ -329,7 +329,7 @@ def _day(seconds: float) -> str:
 
 
 def check(settings: Settings, _: Expected) -> Iterator[Finding]:
-    """Look at the folder and the file; nothing is written."""
+    """Check the folder and the file without writing anything."""
     path = settings.path.resolve()
     file, folder = repr(str(path)), repr(str(path.parent))
     if not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK) or not path.parent.is_dir():

@@ -45,7 +45,7 @@ _MARKER = re.compile(rb"(\d{20}) (\d{20}) ([0-9a-f]{32})\n")
 
 
 class AppendFile:
-    """A regular file, open for appending: a batch is added as a whole or not at all."""
+    """A regular file open for appending: a batch is added whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         is_new = not path.exists()
@@ -67,21 +67,21 @@ class AppendFile:
 
     @property
     def size(self) -> int:
-        """Bytes in it now."""
+        """Current size in bytes."""
         return os.fstat(self.descriptor).st_size
 
     def is_at(self, path: Path) -> bool:
-        """Say whether the path still leads to this file."""
+        """Tell whether the path still leads to this file."""
         try:
             return os.path.samestat(path.stat(), os.fstat(self.descriptor))
         except FileNotFoundError:
             return False
 
     def append(self, data: bytes) -> None:
-        """Add to the end; the data is on disk when this returns.
+        """Append and sync.
 
-        If it fails, what was written is removed, as far as the disk allows; the file has to be
-        opened again and recovered.
+        After a failure, what was written is removed as far as the disk allows; the file must then
+        be opened and recovered again.
         """
         start, written = self.size, 0
         try:
@@ -116,7 +116,7 @@ class MarkerPosition(NamedTuple):
         return cls(os.fstat(descriptor).st_ino, offset, proof)
 
     def is_in(self, descriptor: int) -> bool:
-        """Say whether a file is the one that was marked; inodes are reused."""
+        """Tell whether a file is the marked one; inodes are reused."""
         size = os.fstat(descriptor).st_size
         return size >= self.offset and self == MarkerPosition.at(descriptor, self.offset)
 
@@ -125,7 +125,7 @@ class BatchMarker:
     """The marker of one file, open and locked."""
 
     def __init__(self, path: Path) -> None:
-        """Lock the marker of a file; raises BlockingIOError where another output has it."""
+        """Lock the marker of a file; raises BlockingIOError if another output holds it."""
         self.path = path.with_name(f".{path.name}.mark")
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self.path, flags, MODE)
@@ -137,12 +137,12 @@ class BatchMarker:
             raise
 
     def read(self) -> MarkerPosition | None:
-        """Return the position; None if there is none yet, or none that can be read."""
+        """Return the position; None if there is none or it is unreadable."""
         found = _MARKER.fullmatch(os.pread(self._descriptor, 1024, 0))
         return MarkerPosition(int(found[1]), int(found[2]), found[3].decode()) if found else None
 
     def set(self, position: MarkerPosition) -> None:
-        """Note where a batch begins, in one short write: it is never seen half done."""
+        """Record where a batch begins, in one short write that is never seen half done."""
         text = f"{position.inode:020d} {position.offset:020d} {position.proof}\n".encode()
         if os.fstat(self._descriptor).st_size != len(text):
             os.ftruncate(self._descriptor, 0)
@@ -172,7 +172,7 @@ OF_OTHERS: Known = ("", 0)
 def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known], int]:
     """Repair the end of an open file.
 
-    Returns the documents that may come again, and where the first of them begins.
+    Returns the documents that may come again and the offset of the first of them.
     """
     size = os.fstat(descriptor).st_size
     is_marked = position is not None and position.is_in(descriptor)
@@ -204,7 +204,7 @@ def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known
 
 
 def known_after_marker(path: Path, position: MarkerPosition) -> set[Known]:
-    """Return the documents behind the marker in a file that was renamed; none if it is another."""
+    """Return the documents behind the marker in a renamed file; none if it is another file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if not position.is_in(descriptor):
@@ -225,8 +225,8 @@ def _lines(descriptor: int, start: int) -> Iterator[bytes]:
 def recognise(line: bytes) -> Known | None:
     """Return what the document in a line is recognised by; None for a damaged line.
 
-    The path of its log is left out: after a crash the log may have to be parsed once more, and may
-    have been rotated meanwhile.
+    The path of its log does not count: the log may be parsed again after a crash, and may have been
+    rotated meanwhile.
     """
     if not line.startswith((b"{", b"\0")):
         return OF_OTHERS
@@ -245,7 +245,7 @@ def recognise(line: bytes) -> Known | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder are on disk."""
+    """Flush the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -30,18 +30,18 @@ _HEADERS = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
 
 
 class OpenSearchOutput(BulkOutput):
-    """Ships to one cluster. A node is used until it cannot be reached; then the next one is."""
+    """Ships to one cluster, through one node until that cannot be reached, then the next."""
 
     def __init__(self, settings: ClusterSettings) -> None:
         super().__init__(settings)
         self._nodes = deque[HttpPool]()  # the one that is used comes first
 
     def connect(self) -> None:
-        """Make a pool for each node; nothing is sent yet."""
+        """Create a pool for each node; nothing is sent yet."""
         self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.urls())
 
     def post(self, request: Request) -> Reply:
-        """Make one request."""
+        """Send one request."""
         if not self._nodes:
             raise RuntimeError("write was called before open")
         where = "" if request.where is None else f"/{quote(request.where)}"
@@ -68,7 +68,7 @@ class OpenSearchOutput(BulkOutput):
 
 
 def check(settings: ClusterSettings, expected: Expected) -> Iterator[Finding]:
-    """Look at each node, and where documents go by the first that is good; nothing is written."""
+    """Check each node, and through the first good one where documents go; writes nothing."""
     targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
     checked: list[str] = []
 
@@ -85,7 +85,7 @@ def check(settings: ClusterSettings, expected: Expected) -> Iterator[Finding]:
 
 
 def _check_target(pool: HttpPool, name: str, *, is_stream: bool) -> Finding:
-    """See whether documents go to a data stream, and whether a template maps their fields."""
+    """Check that documents go to a data stream and that a template maps their fields."""
 
     def ask(method: str, path: str) -> dict[str, Any]:
         reply = pool.request(method, path)
@@ -117,14 +117,14 @@ def _check_target(pool: HttpPool, name: str, *, is_stream: bool) -> Finding:
 
 
 class _UnseenError(Exception):
-    """The credentials do not suffice to see something."""
+    """The credentials do not allow this check."""
 
 
 def _judge(reply: Reply) -> Finding:
     url = reply.url
     match reply.status, parse_shallow(reply.body):
         case 200, {"version": {"number": str(number), "distribution": "opensearch"}}:
-            text = f"{url} is OpenSearch {number}, and takes the credentials"
+            text = f"{url} is OpenSearch {number}, and accepts the credentials"
             return Finding(good=True, text=text)
         case 200, _:
             return as_finding(
@@ -132,11 +132,11 @@ def _judge(reply: Reply) -> Finding:
             )
         case 401, _:
             return as_finding(
-                f"{url} does not take the credentials; set a valid username and password, or a"
+                f"{url} rejects the credentials; set a valid username and password, or a"
                 " client certificate"
             )
         case 403, _:
-            text = f"{url} takes the credentials; its version cannot be seen with them"
+            text = f"{url} accepts the credentials; its version cannot be seen with them"
             return Finding(good=True, text=text)
         case _:
             return as_finding(
@@ -146,11 +146,10 @@ def _judge(reply: Reply) -> Finding:
 
 
 def setup(settings: ClusterSettings, options: SetupOptions) -> Iterator[Step]:
-    """Return the steps, which are all for people to do: files to install.
+    """Return the steps: files that people install.
 
-    They are those of Elasticsearch, without what OpenSearch lacks: its geoip processor reads a
-    source of data that the cluster sets up (``ip2geo``), it has none of Elastic's component
-    templates, and keeps no ``_meta`` of pipelines.
+    They are those for Elasticsearch without what OpenSearch lacks: Elastic's component templates,
+    the ``_meta`` of pipelines, and a geoip processor without setup (it has ``ip2geo``).
     """
     if options.remove or options.key_file is not None:
         raise ConfigError("for OpenSearch, setup neither removes nor makes keys; it has files.")

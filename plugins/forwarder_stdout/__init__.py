@@ -19,7 +19,7 @@ _WRITING = threading.Lock()  # of outputs that share standard output: lines are 
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """It has none."""
+    """Settings below ``type: stdout``: none."""
 
 
 class StdoutOutput:
@@ -33,14 +33,14 @@ class StdoutOutput:
         self._is_terminal = False
 
     def open(self) -> None:
-        """Find standard output; ``sys.stdout`` is standard error, for what others print."""
+        """Find standard output; ``sys.stdout`` is standard error here, for stray prints."""
         if sys.__stdout__ is None:  # it was closed before Python began
             raise OSError("standard output is closed: there is nowhere to write documents to.")
         self._descriptor = sys.__stdout__.fileno()
         self._is_terminal = os.isatty(self._descriptor)
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Write what is left, and a line for each document that is not in it."""
+        """Write what was cut off before, and a line for each document not yet taken."""
         fresh = [x for x in documents if x.id not in self._taken]
         if len(fresh) == len(documents):
             self._taken.clear()
@@ -62,11 +62,11 @@ class StdoutOutput:
         return []
 
     def close(self) -> None:
-        """Leave standard output to the program."""
+        """Leave standard output open: the program owns it."""
 
 
 def _escape(body: bytes) -> bytes:
-    """Escape all that is not printable, in the way of JSON."""
+    """Escape unprintable characters as JSON does."""
     text = body.decode("utf-8", "replace")
     return "".join([x if x.isprintable() else json.dumps(x)[1:-1] for x in text]).encode()
 
