@@ -41,7 +41,7 @@ $(STAMP): $(LOCK) $(PROGRAM)
 	@$(PIP_INSTALL) --require-hashes -r $(LOCK)
 	@touch $@
 
-demo: $(PROGRAM)  ## Show the logins in the sample logs; installs the program alone.
+demo: $(PROGRAM)  ## Show the logins in the sample logs; installs only the program.
 	@.venv/bin/esa-forwarder parse --format table examples/mail_logs
 
 deb: $(PROGRAM)  ## Build a package for this Debian and its Python in dist/.
@@ -74,29 +74,29 @@ format: $(STAMP)  ## Format the code, and apply the safe fixes of the linter.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
-docs: $(STAMP)  ## Write docs/, the man page and the completions of shells again.
+docs: $(STAMP)  ## Regenerate docs/, the man page and shell completions.
 	.venv/bin/python -m tests.help_texts > docs/commands.md
 	.venv/bin/python -m tests.output_settings docs/outputs.md
 	.venv/bin/python -m tests.metrics_table docs/monitoring.md
 	.venv/bin/python -m tests.shell_files examples/packaging/share
 
-report-picture: $(STAMP)  ## Draw the picture of a report in the documentation; needs chromium and pngquant.
+report-picture: $(STAMP)  ## Draw the report for the documentation; needs chromium and pngquant.
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m tests.report_picture
 
-status-picture: $(STAMP)  ## Draw the picture of the status page in the documentation; needs the same.
+status-picture: $(STAMP)  ## Draw the status page for the documentation; needs chromium and pngquant.
 	.venv/bin/python -m tests.status_picture
 
-rules: $(STAMP)  ## Make the detection rules and their documentation from their table.
+rules: $(STAMP)  ## Generate the detection rules and their documentation.
 	.venv/bin/python -m tests.detection.making
 
-dashboards: $(STAMP)  ## Make what is shipped for Kibana, and its documentation, from pages and questions.
+dashboards: $(STAMP)  ## Generate the dashboards and searches for Kibana, and their documentation.
 	.venv/bin/python -m tests.dashboards.making
 
 # The pictures need Debian's chromium and pngquant.
-preview: $(STAMP)  ## Draw the pages for Kibana, with the days of a company, into the documentation.
+preview: $(STAMP)  ## Draw the Kibana pages for the documentation, with the simulated company.
 	.venv/bin/python -m tests.dashboards.preview
 
-alerts: $(STAMP)  ## Count the alerts of the rules in ten days of a company; takes 15 minutes.
+alerts: $(STAMP)  ## Count the rules' alerts on ten days of the simulated company; takes 15 minutes.
 	.venv/bin/python -m tests.detection.measuring
 
 # pip-compile does not read dependency groups, so it gets ours on standard input. A lock that was
@@ -121,7 +121,7 @@ bench: $(STAMP)  ## Measure the speed.
 bench-elasticsearch: $(STAMP)  ## Measure the rate into Elasticsearch; needs JDK 17 and Maven.
 	.venv/bin/python -m tests.bench.elasticsearch
 
-space: $(STAMP)  ## Measure bytes a login in Elasticsearch, and write them into docs/outputs.md.
+space: $(STAMP)  ## Measure bytes per login in Elasticsearch, and write them to docs/outputs.md.
 	.venv/bin/python -m tests.bench.elasticsearch.space
 
 kill: $(STAMP)  ## Kill the service 100 times under load; count losses and duplicates.
@@ -135,7 +135,7 @@ soak: $(STAMP)  ## Run the service under load for ten minutes; watch memory and 
 	.venv/bin/python -m tests.faults.soak --seconds $(SOAK_SECONDS)
 
 # SYSLOG_SOAK_SECONDS=6 for a short one.
-syslog-soak: $(STAMP)  ## Let a fleet and hostile senders send syslog; takes 5 minutes.
+syslog-soak: $(STAMP)  ## Receive syslog from a fleet and hostile senders; takes 5 minutes.
 	.venv/bin/python -m tests.faults.syslog_soak --seconds $(SYSLOG_SOAK_SECONDS)
 
 # FUZZ_SECONDS=30 for a short one.
