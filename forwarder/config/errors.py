@@ -1,7 +1,7 @@
-"""What pydantic found wrong with settings, in the words of the configuration.
+"""What pydantic found wrong with settings, in the terms of the configuration.
 
-Messages contain no secrets: values from the environment or a file are shown as they are written,
-``${NAME}``, and values of secret or unknown settings are not shown.
+Messages contain no secrets: values from the environment or a file are shown as written,
+``${NAME}``, and values of secret or unknown settings not at all.
 """
 
 import math
@@ -106,7 +106,7 @@ class IssueFormatter(Generic[_Model]):
         return text
 
     def _fields(self, loc: Loc) -> dict[str, FieldInfo]:
-        """Return the settings that are allowed beside one."""
+        """Return the settings allowed in the same place as one."""
         models = _models_at(self.model, loc[:-1])
         return {name: field for x in models for name, field in fields_of(x).items()}
 
@@ -123,14 +123,14 @@ class IssueFormatter(Generic[_Model]):
         return loc
 
     def _without_secrets(self, text: str) -> str:
-        """Remove from a plugin's message the secrets among its settings."""
+        """Mask the secrets of a plugin's settings in its message."""
         names, written = secret_names(self.model), self.document.written
         texts = self.document.texts(self.start)
         return masking(y for x, y in texts if x in written or is_secret(x, names))(text)
 
 
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
-    """Return the models that may be at pydantic's location, which has tags of unions in it."""
+    """Return the models possible at pydantic's location, which includes tags of unions."""
     models = [model]
     for part in loc:
         fields = [y for x in models if (y := fields_of(x).get(str(part))) is not None]
@@ -142,7 +142,7 @@ def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
 
 
 def _tags_of(models: Iterable[type[BaseModel]]) -> list[object]:
-    """Return the values that choose among models: those of their literal settings."""
+    """Return the values that select one of several models: those of literal settings."""
     fields = [y for x in models for y in x.model_fields.values() if y.is_required()]
     return [
         y for x in fields if get_origin(x.annotation) is Literal for y in get_args(x.annotation)
@@ -163,7 +163,7 @@ def format_path(loc: Loc) -> str:
 
 
 def quoted(value: object) -> str:
-    """Show a plain value of YAML, on one line and not too long; passwords in URLs are masked."""
+    """Show a YAML value on one short line; passwords in URLs are masked."""
     match value:
         case None | bool():
             return {None: "nothing", True: "true", False: "false"}[value]
@@ -180,6 +180,6 @@ def quoted(value: object) -> str:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Propose the known word that may have been meant; empty where none is similar."""
+    """Suggest the known word that may have been meant; empty if none is similar."""
     near = get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""

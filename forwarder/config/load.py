@@ -78,7 +78,7 @@ class Config:
     source: YamlDocument = field(repr=False)  # as it was written
 
     def silence_of(self, appliance: str) -> timedelta | None:
-        """Return for how long an appliance may send nothing; None for ever."""
+        """Return how long an appliance may send nothing; None for no limit."""
         entry = self.appliances.by_name.get(appliance)
         return self.silence if entry is None or entry.silence is None else entry.silence
 
@@ -96,8 +96,8 @@ def load(
 ) -> Config:
     """Load a configuration, or raise InvalidConfigError.
 
-    Without an environment for ``${NAME}``, it is that of this process. The settings by which
-    outputs log in can be left out; what they refer to need not exist then.
+    ``${NAME}`` refers to the given environment, by default that of this process. Without logins,
+    the settings by which outputs log in are ignored; what they refer to need not exist.
     """
     try:
         content = read_file(path, MAX_BYTES)
@@ -117,7 +117,7 @@ def _sentence(path: Path, issue: ConfigIssue) -> str:
 
 
 def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logins: bool) -> Config:
-    """Validate all settings, those of the plugins too, and then what they are together."""
+    """Validate all settings, including those of the plugins, and then their combination."""
     if document.unresolved and not without_logins:
         raise IssuesError(document.unresolved)
     issues: list[ConfigIssue] = []
@@ -167,10 +167,10 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logi
 
 
 def _find_besides_type(document: YamlDocument, issues: list[ConfigIssue]) -> None:
-    """Find what else is wrong with inputs of an unknown type, at which pydantic stops.
+    """Find what else is wrong with inputs of an unknown type, where pydantic stops.
 
-    They are validated as the type that was meant. Where that is unclear, it is files, whose
-    settings every input has, and some more.
+    They are validated as the type that was probably meant, or else as files, which has the settings
+    of every input and more.
     """
     inputs = document.top.get("inputs")
     for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
@@ -191,7 +191,7 @@ def _validate_model(
     issues: list[ConfigIssue],
     extra: Literal["forbid"] | None = None,
 ) -> _Model | None:
-    """Return settings; where values are invalid None, and add the issues."""
+    """Return the settings; if values are invalid, add the issues and return None."""
     try:
         return formatter.model.model_validate(values, extra=extra)
     except ValidationError as error:
@@ -206,7 +206,7 @@ def _validate_model(
 def _find_contradictions(
     document: YamlDocument, settings: models.TopSettings, outputs: Mapping[str, OutputConfig]
 ) -> Iterator[tuple[Loc, str]]:
-    """Yield where and what is valid by itself and wrong together."""
+    """Yield location and text of settings that are valid alone and wrong together."""
     readers = [x for x, y in enumerate(settings.inputs) if isinstance(y, models.StdinSettings)]
     for number in readers[1:]:
         text = f"reads standard input, as inputs[{readers[0]}] does; remove one of them"
@@ -243,7 +243,7 @@ def _written_paths(settings: BaseModel, loc: Loc) -> Iterator[tuple[Loc, Path]]:
 
 
 def _find_conflicts(settings: models.TopSettings) -> Iterator[tuple[Loc, str]]:
-    """Yield where two entries claim one name or address, and what is wrong there."""
+    """Yield location and text of each name or address that two entries claim."""
     if settings.known_appliances_only and not settings.appliances:
         text = "refuses all syslog messages, because there are no appliances; add these"
         yield ("known_appliances_only",), text
@@ -303,10 +303,9 @@ def _is_taken(claim: str, claimed: str, place: Loc) -> str:
 
 
 def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:
-    """Return what each input reads of files, in the order of the inputs.
+    """Return the files that each input reads, in the order of the inputs.
 
-    The state folder, which may be another one than the configured, and what outputs write are left
-    out.
+    Excluded are what outputs write and the state folder, which may differ from the configured one.
     """
     leave_out = [f"{os.path.realpath(state or config.state)}/"]
     for output in config.outputs.values():
@@ -325,7 +324,7 @@ def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:
 
 
 def syslog_listeners(inputs: Sequence[models.InputSettings]) -> list[ListenerSettings]:
-    """Return the sockets that inputs listen at."""
+    """Return the sockets that inputs listen on."""
     return [
         ListenerSettings(
             address=x.listen,

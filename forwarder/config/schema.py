@@ -29,7 +29,7 @@ _WIDTH = 4096  # characters of a line of YAML, so that no value is broken over s
 
 
 def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
-    """Make the JSON Schema (draft 2020-12) of a configuration with these types of outputs."""
+    """Build the JSON Schema (draft 2020-12) of a configuration with these output types."""
     kinds: list[Any] = []
     for plugin in sorted(plugins, key=lambda x: x.name):
         # The last base has the last word: unknown settings are refused at load.
@@ -42,10 +42,10 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Makes schemas in which values are as in a configuration."""
+    """Describes values as a configuration has them."""
 
     def default_schema(self, schema: Any) -> Any:  # noqa: ANN401
-        """Write a duration as it is read, ``10s``."""
+        """Write a duration as a configuration has it, ``10s``."""
         found, default = super().default_schema(schema), schema.get("default")
         if isinstance(default, timedelta):
             found["default"] = format_duration(default)
@@ -61,11 +61,11 @@ class _Generator(GenerateJsonSchema):
 
 
 def show(config: Config) -> str:
-    """Write a configuration as it takes effect, with every default, as YAML.
+    """Write the effective configuration, with every default, as YAML.
 
-    Read again, it means the same, but for the secrets: secret settings, those whose name suggests
-    a secret, values from files, passwords in URLs, and the queries of URLs that have one or come
-    from the environment.
+    Loading it gives the same settings, except for the secrets, which are masked: secret settings,
+    those whose name suggests a secret, values from files, passwords in URLs, and the queries of
+    URLs that have a password or come from the environment.
     """
     values = _values(config.settings)
     values["outputs"] = {

@@ -1,6 +1,6 @@
 """Which settings are secrets, and the mask that keeps them out of all that is printed or logged.
 
-Secret are settings that a plugin marks so, settings with the name of a secret, values from files
+Secrets are settings that a plugin marks as such, settings named like a secret, values from files
 (``${file:PATH}``) and passwords in URLs.
 """
 
@@ -34,7 +34,7 @@ _KEYS = {"key", "client_key"}
 
 
 def secret_names(model: type[BaseModel]) -> frozenset[str]:
-    """Find the settings, at any depth, whose values must not be shown."""
+    """Return the names of the secret settings of a model, at any depth."""
     names: set[str] = set()
     seen: set[type[BaseModel]] = set()
     waiting = [model]
@@ -57,7 +57,7 @@ def is_secret(loc: Loc, names: Iterable[str]) -> bool:
 
 
 def mask_of(config: "Config", *names: str, more: Iterable[str] = ()) -> Mask:
-    """Create a mask for the secrets of some outputs, or of all, of HTTP, and for more secrets."""
+    """Create a mask for the secrets of some or all outputs, of HTTP, and for others."""
     secrets = list(more)
     users = list[str]()
     if config.http is not None and config.http.token is not None:
@@ -74,7 +74,7 @@ def mask_of(config: "Config", *names: str, more: Iterable[str] = ()) -> Mask:
 
 
 def _in_url(text: str) -> Iterator[str]:
-    """Yield the password of a URL, and the user with it, as headers have them."""
+    """Yield the password of a URL, and user and password as headers have them."""
     with suppress(ValueError):
         parts = urlsplit(text)
         if parts.scheme and parts.password:
@@ -83,7 +83,7 @@ def _in_url(text: str) -> Iterator[str]:
 
 
 def check_secret_files(config: "Config") -> Iterator[Finding]:
-    """Warn of files with secrets, those of references and private keys, that all may read."""
+    """Warn of files with secrets (references and private keys) that all users can read."""
     found = [y for x in config.source.written for y in config.source.files_of(x)]
     found += (x for loc, x in config.source.texts() if loc[-1] in _KEYS)
     for path in dict.fromkeys(found):

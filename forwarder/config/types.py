@@ -88,7 +88,7 @@ def format_size(size: int) -> str:
 def between(
     least: _Quantity, most: _Quantity, write: Callable[[_Quantity], str] = str
 ) -> AfterValidator:
-    """Hold a value to limits; the message names both."""
+    """Refuse a value outside of two limits; the message names both."""
 
     def hold(value: _Quantity) -> _Quantity:
         if not least <= value <= most:
@@ -225,7 +225,7 @@ def _listed(value: object) -> object:
 
 
 class _ItemOrList:
-    """Tells the JSON Schema that a list of one may be written without brackets."""
+    """Allows a list of one without brackets in the JSON Schema."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

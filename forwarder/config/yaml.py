@@ -60,7 +60,7 @@ class UnreadableError(Exception):
 
 
 class ConfigIssue(NamedTuple):
-    """One thing that is wrong in a configuration."""
+    """One mistake in a configuration."""
 
     loc: Loc
     line: int  # counted from 1
@@ -86,7 +86,7 @@ class YamlDocument:
     unresolved: Sequence[ConfigIssue] = ()  # references that stay, as they cannot be replaced
 
     def line_of(self, loc: Loc) -> int:
-        """Find the line of a value; of a missing one, the line of what should hold it."""
+        """Return the line of a value; for a missing one, that of the mapping it belongs in."""
         while loc and loc not in self.lines:
             loc = loc[:-1]
         return self.lines.get(loc, 1)
@@ -130,7 +130,7 @@ def leaves(value: object, loc: Loc) -> Iterator[tuple[Loc, object]]:
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """Read a file that is not longer than a limit, also from a pipe."""
+    """Read a file or pipe with at most a number of bytes."""
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
@@ -266,7 +266,7 @@ def _resolve(found: re.Match[str], environment: Mapping[str, str]) -> str:
 
 
 def _read_value(path: str) -> str:
-    """Read a file whose content is a value, without one newline at its end."""
+    """Read a value from a file, without one newline at its end."""
     try:
         text = read_file(Path(path), _MAX_REFERENCED).decode()
     except UnicodeDecodeError:
@@ -277,5 +277,5 @@ def _read_value(path: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Write text so that interpolation gives it back unchanged."""
+    """Escape text so that its references stay as they are."""
     return text.replace("${", "$${")

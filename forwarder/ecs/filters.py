@@ -1,12 +1,11 @@
-"""What goes on: which documents, by rules, and for an output which of their fields, by a profile.
+"""Filters documents by rules, and the fields that an output gets by a profile.
 
-A document is dropped where a rule of ``drop`` matches, or where there are rules of ``keep`` and
-none matches. A rule matches where each of its conditions does, and a condition where one of its
-values does. What a document does not have matches no value: an address that is not known is in no
-network.
+A document is dropped if a rule of ``drop`` matches, or if there are rules of ``keep`` and none
+matches. A rule matches if all of its conditions do, and a condition if one of its values does. What
+a document lacks matches no value: an unknown address is in no network.
 
-Documents are stored whole, for all outputs together; what one of them leaves out is taken out when
-it is delivered. So a profile can change, and what waits or was rejected has everything.
+Documents are stored whole, once for all outputs; fields are left out at delivery. So a profile can
+change, and documents that wait or were rejected have everything.
 """
 
 from collections.abc import Collection, Mapping
@@ -36,7 +35,7 @@ _END_OF_TAGS = b'],"'
 
 
 class Rule(NamedTuple):
-    """Conditions; None for one that is not made."""
+    """Conditions; None where there is none."""
 
     user: Collection[str] | None = None
     """Accounts, or names as clients write them; in lower case."""
@@ -54,7 +53,7 @@ class Filter(NamedTuple):
 
 
 def passes(document: Document, rules: Filter) -> bool:
-    """Tell whether a document goes on."""
+    """Tell whether a document passes the rules."""
     fields: dict[str, Any] = orjson.loads(document.body)
     event, auth = fields["event"], fields["cisco_esa"].get("auth", {})
     names = fields.get("user", {}).get("name"), auth.get("account")
