@@ -49,20 +49,24 @@ def accepts(schema: Any, value: Any) -> bool:  # noqa: ANN401, C901, PLR0912 - J
                 results.append(value in wanted)
             case "pattern":
                 results.append(not isinstance(value, str) or re.search(wanted, value) is not None)
+            case "minLength":
+                results.append(not isinstance(value, str) or len(value) >= wanted)
             case "required":
                 results.append(not isinstance(value, dict) or set(wanted) <= set(value))
             case "minItems" | "minProperties":
                 results.append(not isinstance(value, list | dict) or len(value) >= wanted)
             case "items":
-                results += [accepts(wanted, x) for x in value if isinstance(value, list)]
+                results += [accepts(wanted, x) for x in (value if isinstance(value, list) else ())]
             case "properties":
                 if isinstance(value, dict):
                     results += [accepts(wanted[x], y) for x, y in value.items() if x in wanted]
             case "patternProperties":
                 (pattern,) = wanted
-                results += [accepts(wanted[pattern], y) for x, y in value.items()]
+                if isinstance(value, dict):
+                    results += [accepts(wanted[pattern], y) for y in value.values()]
             case "additionalProperties":
-                others = set(value) - set(schema.get("properties", ())) if value else set()
+                names = value if isinstance(value, dict) else ()
+                others = set(names) - set(schema.get("properties", ()))
                 if isinstance(wanted, bool):
                     results.append(wanted or not others)
                 else:
@@ -110,6 +114,18 @@ def test_defaults_are_as_people_write_them() -> None:
     assert "Most documents in a batch." in batch["max_documents"]["description"]
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert SCHEMA["title"] == "esa-forwarder"
+
+
+def test_each_default_is_what_the_schema_accepts() -> None:
+    """Editors offer it as it stands there."""
+    defaults = {
+        f"{name}.{key}": (wanted, wanted["default"])
+        for name, model in SCHEMA["$defs"].items()
+        for key, wanted in model.get("properties", {}).items()
+        if "default" in wanted
+    }
+    assert defaults["SyslogSettings.listen"][1] == "udp://127.0.0.1:5514"
+    assert [x for x, (wanted, value) in defaults.items() if not accepts(wanted, value)] == []
 
 
 def test_plugins_may_call_their_settings_alike() -> None:

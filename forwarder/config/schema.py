@@ -20,6 +20,7 @@ from forwarder.config.models import OutputSettings, Settings, TopSettings
 from forwarder.config.secret_settings import is_secret, secret_names
 from forwarder.config.types import OutputName, format_duration
 from forwarder.config.yaml import Loc, escape
+from forwarder.inputs.syslog.sockets import Address
 from forwarder.masking import MASK, mask_url
 from forwarder.output import OutputPlugin
 
@@ -44,12 +45,15 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
 class _Generator(GenerateJsonSchema):
     """Describes values as a configuration has them."""
 
-    def default_schema(self, schema: Any) -> Any:  # noqa: ANN401
-        """Write a duration as a configuration has it, ``10s``."""
-        found, default = super().default_schema(schema), schema.get("default")
-        if isinstance(default, timedelta):
-            found["default"] = format_duration(default)
-        return found
+    def encode_default(self, dft: Any) -> Any:  # noqa: ANN401
+        """Write a default as a configuration has it."""
+        match dft:
+            case timedelta():
+                return format_duration(dft)
+            case Address():
+                return dft.url
+            case _:
+                return super().encode_default(dft)
 
     def int_schema(self, schema: Any) -> Any:  # noqa: ANN401
         """Allow a reference."""
