@@ -162,10 +162,10 @@ def test_its_death_is_noticed() -> None:
     """By the thread that feeds it, and by the one that waits for it."""
     with handle() as (client, woken):
         os.kill(client.pid, signal.SIGKILL)
-        with pytest.raises(ParserError, match=r"was ended by signal 9"):
+        with pytest.raises(ParserError, match=r"was killed by signal 9"):
             client.replies(wait=True)
         assert woken.wait(60)
-        with pytest.raises(ParserError, match="was ended by signal 9"):
+        with pytest.raises(ParserError, match="was killed by signal 9"):
             client.feed(LATER)
 
 
@@ -184,9 +184,9 @@ def test_signals_are_for_the_service(number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("acts", "said"),
     [
-        ("kill -s RTMIN+1 $$", "was ended by signal 35"),
-        ("exit 3", "was ended with 3"),
-        ("echo no message >& ${!#}; cat > /dev/null", "answers what is not understood"),
+        ("kill -s RTMIN+1 $$", "was killed by signal 35"),
+        ("exit 3", "exited with 3"),
+        ("echo no message >& ${!#}; cat > /dev/null", "sent a reply that is not understood"),
     ],
     ids=["an unusual signal", "an end", "something else in the pipe"],
 )
@@ -226,7 +226,7 @@ def test_a_process_that_cannot_be_started_is_an_error(monkeypatch: pytest.Monkey
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program may be upgraded under a running service, which then starts a new process."""
     monkeypatch.setattr(module, "__version__", "0.0.0")
-    said = r"version 0\.0\.0, .*; start it again"
+    said = r"version 0\.0\.0, .*; restart the service"
     with handle() as (client, _), pytest.raises(ParserError, match=said):
         checkpoint_of(client)
 

@@ -59,7 +59,7 @@ def test_files_are_read_on(
     assert all(x["cisco_esa"]["connection"]["correlated"] for x in documents)
     # A machine that is busy may take one for hung that is not.
     assert caplog.text.count("Parser process restarted") >= 2
-    how = "did not answer" if number == signal.SIGSTOP else "was ended by signal 9"
+    how = "did not answer" if number == signal.SIGSTOP else "was killed by signal 9"
     assert caplog.text.count(how) >= 2
 
 
@@ -127,5 +127,5 @@ def test_what_dies_again_and_again_ends_the_service(
 
     monkeypatch.setattr(parser_client.ParserClient, "feed", die)
     append(tmp_path, logins(1))
-    with pytest.raises(ParserDiedError, match="was ended by signal 9"):
+    with pytest.raises(ParserDiedError, match="was killed by signal 9"):
         reader(tmp_path, spool, once=True).run()

@@ -130,7 +130,7 @@ def test_a_later_version_is_refused(config: Path) -> None:
     command = [*COMMAND, "run", "-c", str(config), "--once", "--give-up-after", "1s"]
     done = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 1
-    assert b"is of version 99" in done.stderr
+    assert b"has version 99" in done.stderr
 
 
 @pytest.mark.parametrize("resume", [b"[[]]", b"{}", b"[{}]", b'[{"esa1":[]}]', b"?"])

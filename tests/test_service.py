@@ -291,7 +291,7 @@ def test_a_single_run_over_a_damaged_spool_fails(
     assert not service(configured(tmp_path, told), once=True).run()
     assert len(told.taken) == 1
     said = capsys.readouterr().err
-    assert said.count("Not everything was done.") == 1
+    assert said.count("Run incomplete.") == 1
     assert service(configured(tmp_path, told), once=True).run()
 
 
@@ -307,7 +307,7 @@ def test_a_fault_in_reading_ends_it(
     append(tmp_path, logins(1))
     assert not service(configured(tmp_path, Told(nothing))).run()
     said = capsys.readouterr().err
-    assert "Reading has ended by a fault of the program." in said
+    assert "Reading has ended because of a bug in the program." in said
     assert "ZeroDivisionError" in said
 
 
@@ -339,7 +339,7 @@ def test_the_death_of_the_core_is_survived(
     assert service(read).run()
     said = capsys.readouterr().err
     assert "Parser process restarted; nothing is lost." in said
-    assert "was ended by signal 9" in said
+    assert "was killed by signal 9" in said
     assert "Traceback" not in said
     assert service(read, once=True).run()
     assert killed
@@ -354,7 +354,7 @@ def test_what_cannot_begin_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(SpoolError, match="is in use by process"):
             service(read).run()
         spool.commit([], [("file/a", b"?")])
-    with pytest.raises(Exception, match="is of no version that this program knows"):
+    with pytest.raises(Exception, match="has no version that this program knows"):
         service(read).run()
     opened(tmp_path / "state", "told").close()
 

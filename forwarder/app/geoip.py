@@ -1,8 +1,8 @@
-"""Where sources are: country, place and network of an address, by databases of the operator.
+"""Where sources are: country, place and network of an address, from the operator's databases.
 
-* A database is read into memory as a whole: if a mapped file is truncated, the process is killed.
-* Files are looked at every few seconds, and read again when they were replaced. While that is not
-  possible, what was read before stays in use.
+* A database is read into memory as a whole: truncating a mapped file would kill the process.
+* Files are checked every few seconds, and read again when they were replaced. If that fails, what
+  was read before stays in use.
 """
 
 import math
@@ -39,7 +39,7 @@ class _Database(NamedTuple):
 
 
 def require_databases(paths: Iterable[Path]) -> None:
-    """Read databases; ConfigError if one cannot be read."""
+    """Raise ConfigError if a database cannot be read."""
     for path in paths:
         try:
             _open(path)
@@ -51,7 +51,7 @@ class GeoIp:
     """Adds ``source.geo`` and ``source.as`` to documents."""
 
     def __init__(self, paths: Iterable[Path], clock: Callable[[], float] = time.monotonic) -> None:
-        """Read the databases, or try again later; the clock gives seconds."""
+        """Read the databases, if need be again later; the clock gives seconds."""
         self._clock = clock
         self._databases: dict[Path, _Database | None] = dict.fromkeys(paths)
         self._troubles: dict[Path, str] = {}
@@ -65,7 +65,7 @@ class GeoIp:
         return "; ".join(self._troubles.values()) or None
 
     def look(self) -> None:
-        """Read what is new or was replaced, at most every few seconds."""
+        """Read databases that are new or were replaced, at most every few seconds."""
         if self._clock() - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = self._clock()
@@ -79,7 +79,7 @@ class GeoIp:
                 self._troubles[path] = _describe(path, error)
 
     def add(self, document: Document) -> Document:
-        """Add what is known of the address of the source."""
+        """Add what is known of the source's address."""
         fields = orjson.loads(document.body)
         address = fields.get("source", {}).get("ip")
         found = {} if address is None else self._found[address]
@@ -119,7 +119,7 @@ def _describe(path: Path, error: Exception) -> str:
 
 
 def _lay_out(record: object) -> dict[str, Any]:
-    """Lay out a record of a database of cities, countries or networks, as ECS has it."""
+    """Return the ECS fields of a record from a database of cities, countries or networks."""
 
     def at(kind: type[_Value], *keys: str | int) -> _Value | None:
         value: Any = record

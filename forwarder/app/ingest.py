@@ -5,15 +5,15 @@ ends the program, what was read is neither lost nor delivered twice.
 
 Rules:
 
-* A commit waits until the last one is a while ago (:data:`COMMIT_SECONDS`), or there is much
+* A commit waits until the last one is a while ago (:data:`COMMIT_SECONDS`), or until much was read
   (:data:`COMMIT_BYTES`): a storm costs few writes to disk, and a single login is there at once.
-* One commit is in progress at a time, in a thread of its own. One that is refused is tried again as
-  it is, until it succeeds or the program ends; then nothing more is written, because the next
-  positions would say that it is there.
+* One commit is in progress at a time, in a thread of its own. One that fails is tried again as it
+  is until it succeeds or the program ends. In the latter case nothing more is written: the next
+  positions would claim that it had succeeded.
 * While the spool is full, or the disk refuses a commit, nothing is read: files wait on disk. They
   are still looked for, and what is deleted unread counts as lost.
-* Where the parser process dies or hangs, another one goes on from the last commit; a few times, if
-  there is no commit in between.
+* If the parser process dies or hangs, another one continues from the last commit; a few times only,
+  if there is no commit in between.
 """
 
 import math
@@ -63,12 +63,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Ingest:
-    """Reads all inputs; for one thread, but for :meth:`ask_to_stop`."""
+    """Reads all inputs. For one thread, except :meth:`ask_to_stop`."""
 
     def __init__(
         self, config: Config, spool: Spool, live: "LiveInputs", *, once: bool = False
     ) -> None:
-        """Go on from what the spool has saved; with ``once``, read to the end, and do not wait."""
+        """Continue from the saved state; with ``once``, read to the end, and do not wait."""
         self._config = config
         self._spool = spool
         self._once = once
@@ -92,7 +92,7 @@ class Ingest:
             silence=lambda name: None if once else config.silence_of(name),
         )
         self.committer = Committer(spool, self._stop, self._note_changes)
-        self.alive_at = time.monotonic()  # when its loop was last seen to go round
+        self.alive_at = time.monotonic()  # when its loop last went round
         self.is_complete = False  # whether all was read to its end, where it has one, and committed
 
     def _open_tailer(self) -> FileTailer:
@@ -122,7 +122,7 @@ class Ingest:
         return [*self._live.sources, *([self._tailer] if self._follows_files else [])]
 
     def ask_to_stop(self, *, reloads: bool = False) -> None:
-        """End soon, from any thread, with all committed; if it ``reloads``, sockets stay open."""
+        """Stop soon, with everything committed, from any thread; sockets outlive reloads."""
         self._reloads = reloads
         self._stop.set()
         self._wake()
@@ -132,7 +132,7 @@ class Ingest:
             source.wake()
 
     def run(self) -> None:
-        """Read until it is asked to stop, or to the end; raise SpoolError and ParserError."""
+        """Read until asked to stop, or to the end; raises SpoolError and ParserError."""
         try:
             while True:
                 state = self._spool.load_state(PARSER_PREFIX)
@@ -151,7 +151,7 @@ class Ingest:
                 self._live.close()
 
     def _go_back(self, error: ParserDiedError) -> bool:
-        """Go back to the last commit; tell whether that is of use."""
+        """Go back to the last commit; return whether to try again."""
         self._deaths += 1
         if self._deaths > MAX_DEATHS:
             return False
@@ -169,7 +169,7 @@ class Ingest:
         return True
 
     def _run(self) -> bool:
-        """Read; tell whether that was to the end."""
+        """Read; return whether the end was reached."""
         ended = False
         while not self._stop.is_set() and not ended:
             self.alive_at = time.monotonic()
@@ -211,7 +211,7 @@ class Ingest:
         return [*chain.from_iterable(x.read(share) for x in sources)]
 
     def _note_changes(self) -> None:
-        """While nothing is read, note which files come and go, and what is lost."""
+        """Note which files come and go, and what is lost, while nothing is read."""
         self.alive_at = time.monotonic()
         if self._follows_files:
             self._tailer.scan()
@@ -223,7 +223,7 @@ class Ingest:
         self._has_read = True
 
     def _tick(self) -> None:
-        """Have messages released that have waited for long enough; other messages do so as well."""
+        """Release messages that have waited long enough; new messages do so as well."""
         # With --once no message can arrive any more.
         now = math.inf if self._once else time.time()
         if self._due is not None and now >= self._due:
@@ -244,7 +244,7 @@ class Ingest:
                     self._commit(reply)
 
     def _ask(self) -> None:
-        """Begin to commit what was read so far; what comes until the reply is with the next."""
+        """Begin to commit what was read so far; what is read meanwhile is of the next one."""
         self._parser.ask(self._deleted)
         self._deleted, self._read_bytes = [], 0
         self._is_asked, self._has_read, self._asked_at = True, False, time.monotonic()
@@ -270,7 +270,7 @@ class Ingest:
         return is_late or (idle and self._once)
 
     def _commit(self, checkpoint: CheckpointReply) -> None:
-        """Commit the documents before a checkpoint, with it and with the positions of files."""
+        """Commit the documents before a checkpoint with it, and with the positions of files."""
         self._deaths = 0
         state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
         self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
@@ -286,38 +286,38 @@ class Ingest:
 
 
 class Committer:
-    """Writes to the spool in a thread of its own; logs when it cannot, and when it can again."""
+    """Writes to the spool in a thread of its own; logs when that fails and works again."""
 
     def __init__(
         self, spool: Spool, stop: threading.Event, meanwhile: Callable[[], None] = lambda: None
     ) -> None:
-        """Start; ``meanwhile`` is called now and then by the thread that waits for a commit."""
+        """Start; the thread that waits for a commit calls ``meanwhile`` now and then."""
         self._spool = spool
         self._stop = stop
         self._meanwhile = meanwhile
-        self._since: float | None = None  # from 1970; when nothing could be written first
+        self._since: float | None = None  # from 1970; since when nothing can be written
         self._is_logged = False
         self._is_waiting = False  # for space
         self._thread = ThreadPoolExecutor(1, "commit")
         self._in_progress: Future[None] | None = None
-        self.is_given_up = False  # whether something was not written, because the program ends
+        self.is_given_up = False  # whether something was not written before the program ended
 
     @property
     def is_blocked(self) -> bool:
-        """Whether nothing can be written now, or the spool is full."""
+        """Whether writing fails, or the spool is full."""
         return self._since is not None
 
     def commit(self, documents: Sequence[Document], state: State) -> None:
-        """Begin to commit documents, and the state that must agree with them, after the last one.
+        """Begin to commit documents and the state that belongs to them, after the commit before.
 
-        Raises SpoolError if the last one found the database damaged.
+        Raises SpoolError if that found the database damaged.
         """
         self.wait()
         if not self.is_given_up:
             self._in_progress = self._thread.submit(self._persist, documents, state)
 
     def wait(self) -> None:
-        """Wait for the commit, if one is in progress, and raise its error if it failed."""
+        """Wait for the commit in progress, if any, and raise its error if it failed."""
         while self._in_progress is not None:
             if wait([self._in_progress], WAIT_SECONDS).not_done:
                 self._meanwhile()
@@ -326,16 +326,16 @@ class Committer:
                 self._in_progress = None
 
     def check(self) -> None:
-        """Raise the error of a commit that has failed."""
+        """Raise the error of a commit that failed."""
         if self._in_progress is not None and self._in_progress.done():
             self.wait()
 
     def close(self) -> None:
-        """Wait for the commit, whatever comes of it."""
+        """Wait for the commit in progress, and ignore whether it fails."""
         self._thread.shutdown()
 
     def has_space(self) -> bool:
-        """Tell whether the spool has space; if it was waited for, that ends."""
+        """Return whether the spool has space; end the pause if it was waited for."""
         has_space = self._spool.wait_for_space(self._stop, 0)
         if has_space and self._is_waiting:
             self._is_waiting = False
@@ -343,7 +343,7 @@ class Committer:
         return has_space
 
     def wait_for_space(self) -> None:
-        """Wait a moment for space in the spool; nothing may be in progress."""
+        """Wait a moment for space in the spool; no commit may be in progress."""
         self._is_waiting = True
         self._pause(self._spool.blocked_reason or "the spool is full", SAY_SECONDS)
         self._spool.wait_for_space(self._stop, WAIT_SECONDS)
@@ -365,7 +365,7 @@ class Committer:
             self._resume("The spool can be written again; reading resumed.")
 
     def _pause(self, reason: str, log_after: float = 0.0) -> None:
-        """Note why nothing can be written; log it once, if it lasts."""
+        """Note why nothing can be written; log it once if it lasts."""
         now = time.time()
         self._since = self._since or now
         self._spool.lock.note_pause(Pause(self._since, reason))

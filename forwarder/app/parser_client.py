@@ -3,12 +3,12 @@
 Python runs one thread of a process at a time, and parsing takes as much of it as all the rest of
 the service; so it has a process of its own (:mod:`forwarder.app.parser_worker`). Rules:
 
-* Two pipes join them, and messages stay in order: for each chunk and tick there is one reply with
-  its documents, and the reply to a :class:`Checkpoint` counts for exactly the documents before it.
+* Two pipes connect them, and messages stay in order: each chunk and tick has one reply with its
+  documents, and the reply to a :class:`Checkpoint` covers exactly the documents before it.
 * One thread sends requests and collects replies. Another one only takes replies out of the pipe, so
-  that neither side waits for the other to read. A third one kills the process where it owes a reply
-  for too long: the sender may wait in the middle of a message then.
-* The process has nothing on disk. Where it dies, what is not committed is read again.
+  that neither side waits for the other to read. A third one kills the process if it owes a reply
+  for too long: the sender may be blocked in the middle of a message then.
+* The process keeps nothing on disk. If it dies, what is not committed is read again.
 """
 
 import fcntl
@@ -45,10 +45,10 @@ HANG_SECONDS = 60.0
 """Without a reply; a chunk takes milliseconds, to restore all that can be saved some seconds."""
 _LOOK_SECONDS = 1.0
 _WINDOW_BYTES = 1 << 20
-"""Of logs on their way through the process: enough that it never waits for more, and no more
-documents than those of a commit."""
+"""Of logs in flight: enough that the process never waits for more, and no more documents than a
+commit takes."""
 _MESSAGE_BYTES = 8
-"""That a byte of messages counts for. Each may be of another host, which takes ten times as long,
+"""What a byte of messages counts for. Each may be of another host, which takes ten times as long,
 and what comes next must not wait for more than about a tenth of a second."""
 _PIPE_BYTES = 1 << 20  # the largest that Linux allows every user
 _NAME = "the parser process"
@@ -56,16 +56,16 @@ _END_SECONDS = 5.0  # for the process to end after its pipe; it reads at most on
 
 
 class InputOptions(NamedTuple):
-    """What an operator says of the logs of one input."""
+    """The settings of one input."""
 
     zone: tzinfo | None = None
     tags: frozenset[str] = frozenset()  # syslog tags of the lines that are read; all without any
 
 
 class ParserSettings(NamedTuple):
-    """What an operator chooses."""
+    """The settings of parsing."""
 
-    inputs: tuple[InputOptions, ...]  # each in its place in the configuration
+    inputs: tuple[InputOptions, ...]  # in the order of the configuration
     sessions: bool  # whether the end of a session is an event
     common: Common
     appliances: Appliances = Appliances()
@@ -76,11 +76,9 @@ class ParserSettings(NamedTuple):
     @classmethod
     def of(cls, config: "Config") -> "ParserSettings":
         """Take them from the configuration."""
-        documents = config.documents
+        documents, inputs = config.documents, config.inputs
         return cls(
-            tuple(
-                InputOptions(x.timezone, frozenset(getattr(x, "tags", ()))) for x in config.inputs
-            ),
+            tuple(InputOptions(x.timezone, frozenset(getattr(x, "tags", ()))) for x in inputs),
             documents.session_events,
             Common(
                 namespace=documents.namespace,
@@ -104,23 +102,23 @@ class Begin(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A request for how far the parser is, and for its state; what the last one gave is saved."""
+    """A request for the parser's progress and state; the reply to the one before is saved."""
 
-    forgotten: Sequence[str]  # keys of logs of which nothing will come any more
+    forgotten: Sequence[str]  # keys of logs that have ended for good
 
 
 class Tick(NamedTuple):
-    """Tells the time, so that what waits for other messages is released."""
+    """The time, so that messages that waited long enough for others are released."""
 
     now: float  # seconds since 1970
 
 
 class Parsed(NamedTuple):
-    """The documents of a chunk, or of what was released."""
+    """The documents of a chunk or a tick."""
 
     ids: str  # a line each: faster to join and to split than to carry one by one
     bodies: bytes  # the same; no body has a newline
-    due: float | None  # when a tick will release something, in seconds since 1970
+    due: float | None  # when a tick will release more, in seconds since 1970
 
     @classmethod
     def of(cls, documents: Sequence[Document], due: float | None) -> "Parsed":
@@ -137,16 +135,16 @@ class Parsed(NamedTuple):
 
 
 class CheckpointReply(NamedTuple):
-    """How far the parser is, and what has to be saved of it."""
+    """The parser's progress, and what has to be saved of it."""
 
     consumed: dict[str, tuple[int, bytes]]
     """By key of the logs read since the last time: the offset up to which all is in documents, in
     bytes from the start of the file, and what a parser needs to go on from there."""
     changes: list[tuple[str, bytes | None]]
-    """Pairs of the state that changed since the last time; None deletes one."""
+    """Pairs of the state that changed since the last checkpoint; None deletes one."""
     counts: Counters
     open_connections: int
-    appliance_counts: dict[str, ApplianceCounts]  # what came of each since the last time
+    appliance_counts: dict[str, ApplianceCounts]  # of each, since the last checkpoint
     others: dict[str, OtherLog | None]
     """By key, what is new of logs that are not mail logs; None for one that is."""
     geoip_trouble: str | None = None
@@ -154,7 +152,7 @@ class CheckpointReply(NamedTuple):
 
 Request = Begin | Chunk | Tick | Checkpoint
 Reply = Parsed | CheckpointReply | str
-"""A text says why the parser has ended: a bug, or a state that it does not understand."""
+"""A text is the reason why the parser ended: a bug, or a state that it does not understand."""
 
 
 def put(message: Request | Reply, pipe: BinaryIO) -> None:
@@ -164,7 +162,7 @@ def put(message: Request | Reply, pipe: BinaryIO) -> None:
 
 
 def get(pipe: BinaryIO) -> object:
-    """Receive a message; raise what pickle raises where there is none, or not a whole one."""
+    """Receive a message; raises what pickle raises if there is none, or only a part of one."""
     return pickle.load(pipe)  # noqa: S301 - of our own process
 
 
@@ -177,13 +175,13 @@ class ParserClient:
         state: Sequence[tuple[str, bytes]],
         wake: Callable[[], None],
     ) -> None:
-        """Start the process; another thread calls ``wake`` at a checkpoint, and at a failure."""
+        """Start the process; another thread calls ``wake`` at each checkpoint and at a failure."""
         self._wake = wake
         self._changed = threading.Condition()
         self._replies: deque[Parsed | CheckpointReply] = deque()
         self._owed = deque[int]()  # the bytes of the window that each missing reply stands for
         self._in_flight = 0  # their sum
-        self._heard_at = 0.0  # when it replied last, or began to owe a reply
+        self._heard_at = 0.0  # when it last replied, or began to owe a reply
         self._hung = False
         self._failure: ParserError | None = None
         try:
@@ -210,21 +208,21 @@ class ParserClient:
             put(Begin(settings, state), self._requests)
 
     def feed(self, chunk: Chunk) -> None:
-        """Send a chunk; wait while enough is in flight."""
+        """Send a chunk, after waiting while too much is in flight."""
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
         self._send(chunk, len(chunk.data) * (1 if chunk.path else _MESSAGE_BYTES))
 
     def tick(self, now: float) -> None:
-        """Tell the time, in seconds since 1970."""
+        """Send the time, in seconds since 1970."""
         self._send(Tick(now))
 
     def ask(self, forgotten: Sequence[str]) -> None:
-        """Request a checkpoint; what the last one gave is saved, and some logs are gone."""
+        """Request a checkpoint, when the one before is saved; forget logs that are gone."""
         self._send(Checkpoint(forgotten))
 
     def replies(self, *, wait: bool = False) -> list[Parsed | CheckpointReply]:
-        """Return the replies since the last time, in order; ``wait`` until there is one."""
+        """Return the replies since the last call, in order; ``wait`` until there is one."""
         with self._changed:
             if wait:
                 self._changed.wait_for(lambda: self._replies or self._failure)
@@ -263,7 +261,7 @@ class ParserClient:
             raise type(self._failure)(str(self._failure))
 
     def _watch(self) -> None:
-        """Kill the process where it owes a reply for too long."""
+        """Kill the process if it owes a reply for too long."""
         with self._changed:
             while not self._changed.wait_for(lambda: self._failure, _LOOK_SECONDS):
                 if self._owed and time.monotonic() - self._heard_at > HANG_SECONDS:
@@ -292,22 +290,22 @@ class ParserClient:
                 self._wake()
 
     def _describe_end(self, error: Exception) -> str:
-        """Say why there is no reply, where to read one failed."""
+        """Return why reading a reply failed."""
         if self._hung:
-            return f"{_NAME} did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
+            return f"{_NAME} did not answer for {HANG_SECONDS:.0f} seconds and was killed"
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            return f"{_NAME} answers what is not understood ({error!r})"
-        return f"{_NAME} was ended {f'by signal {-code}' if code < 0 else f'with {code}'}"
+            return f"{_NAME} sent a reply that is not understood ({error!r})"
+        return f"{_NAME} {f'was killed by signal {-code}' if code < 0 else f'exited with {code}'}"
 
 
 def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
-    """Start the process; give it, and the pipe for its replies.
+    """Start the process; return it, and the pipe of its replies.
 
-    That is a pipe of its own: whatever Python runs at each start may write to standard output. It
-    has a process group of its own: Ctrl-C at a terminal is for the service. With -P, no module of
-    the folder in which it is started is taken for one of ours.
+    The pipe is its own: whatever Python runs at each start may write to standard output. So is its
+    process group: Ctrl-C at a terminal is for the service. With -P, no module in the current folder
+    is mistaken for one of ours.
     """
     descriptor, theirs = os.pipe()
     answers = os.fdopen(descriptor, "rb")

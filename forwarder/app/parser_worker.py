@@ -1,7 +1,7 @@
-"""The parser process: chunks of logs in, documents out, and what has to be saved.
+"""The parser process: chunks of logs in; documents, and what has to be saved, out.
 
-The service has :mod:`forwarder.app.parser_client` for it, which says what goes through the pipes.
-The process ends with the pipe from the service, however that came to its end.
+The service's side, with the messages, is :mod:`forwarder.app.parser_client`. The process ends when
+the pipe from the service is closed, for whatever reason.
 """
 
 import os
@@ -49,10 +49,10 @@ _YIELD_BYTES = 1 << 20  # documents that are given at once when logs are read ag
 
 
 class ParserPool:
-    """Parses chunks of all inputs: one parser of lines, and one of files for each log."""
+    """Parses the chunks of all inputs."""
 
     def __init__(self, settings: ParserSettings, state: Iterable[tuple[str, bytes]]) -> None:
-        """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
+        """Continue from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._inputs = settings.inputs
         self._rules = settings.rules
         self._geoip = GeoIp(settings.geoip) if settings.geoip else None
@@ -68,13 +68,13 @@ class ParserPool:
         )
         self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)
         self._readings: dict[str, FileParser] = {}
-        self._input_of: dict[str, int] = {}  # of senders: the last by which messages came
-        self._touched: dict[str, Kind] = {}  # those read since the last checkpoint; the last kind
-        self._leaving: set[str] = set()  # those that have ended, and whose end is being saved
-        self._others: set[str] = set()  # those that the service knows not to be mail logs
+        self._input_of: dict[str, int] = {}  # of senders: the input of the last message
+        self._touched: dict[str, Kind] = {}  # logs since the last checkpoint; the last kind
+        self._leaving: set[str] = set()  # logs that have ended, and whose end is being saved
+        self._others: set[str] = set()  # logs that the service knows not to be mail logs
 
     def take(self, chunk: Chunk) -> list[Document]:
-        """Parse a chunk; give its documents, in the order of their lines."""
+        """Parse a chunk; return its documents, in the order of their lines."""
         reading = self._reading_of(chunk)
         self._touched[chunk.key] = chunk.kind
         documents = [] if chunk.path else self.release(chunk.near.timestamp())
@@ -87,15 +87,15 @@ class ParserPool:
 
     @property
     def due(self) -> float | None:
-        """When :meth:`release` will give more, in seconds since 1970; None if nothing waits."""
+        """When :meth:`release` will return more, in seconds since 1970; None if nothing waits."""
         return self._parser.due
 
     def release(self, now: float) -> list[Document]:
-        """Note the time; give the documents of messages that have waited for long enough."""
+        """Note the time; return the documents of messages that have waited long enough."""
         return self._make(self._parser.release(now))
 
     def _make(self, documents: Documents) -> list[Document]:
-        """Make documents, but for those that are not wanted; add where their sources are."""
+        """Return the documents that pass the filter, with the places of their sources."""
         made, rules, geoip = documents.values(), self._rules, self._geoip
         if rules is not None:
             kept = [x for x in made if passes(x, rules)]
@@ -112,7 +112,7 @@ class ParserPool:
             before = self._input_of.get(chunk.key)
             self._input_of[chunk.key] = chunk.input
             if reading is not None and before != chunk.input:
-                # It goes on with the settings of the other input.
+                # It continues with the settings of the other input.
                 state = state or reading.state
         if reading is None or state is not None:
             reading = self._readings[chunk.key] = self._parser.open(
@@ -136,10 +136,10 @@ class ParserPool:
         return reading
 
     def checkpoint(self, forgotten: Iterable[str] = ()) -> CheckpointReply:
-        """Tell how far it is, and what has changed since the last time, which is saved.
+        """Return the progress, and what changed since the last checkpoint, which is saved now.
 
-        So logs that had ended then are forgotten: if one goes on behind its end, its next chunk has
-        what was saved. That is not so where a part of a line is left: it may go on within that.
+        So logs that had ended by then are forgotten: if one grows again, its next chunk brings what
+        was saved. Logs with half a line at their end are kept: they may go on within it.
         """
         for key in (*(self._leaving - self._touched.keys()), *forgotten):
             self._readings.pop(key, None)
@@ -174,9 +174,9 @@ class ParserPool:
 
 
 def _is_no_mail_log(reading: "FileParser", kind: Kind) -> bool:
-    """Tell whether a log is known by now not to be a mail log.
+    """Return whether a log is known by now not to be a mail log.
 
-    A small one may still become one, as long as it is written to and nothing tells what else it is.
+    A small log that is still written to may become one, unless it is known to be something else.
     """
     other = reading.other
     if other is None or kind is Kind.END or reading.position >= _ENOUGH_BYTES:
@@ -188,10 +188,10 @@ def _is_no_mail_log(reading: "FileParser", kind: Kind) -> bool:
 def read_again(
     logs: "Iterable[RewoundLog]", settings: ParserSettings
 ) -> Iterator[Sequence[Document]]:
-    """Parse logs again for one output, as if for the first time, up to where they were read.
+    """Parse logs again for one output, from the start up to their saved positions.
 
-    All behind a saved position will be in documents for every output. Logs that are gone are left
-    out; ReadError if one cannot be read as far as it was, ConfigError for a database of GeoIP.
+    What is behind those will be read for every output. Logs that are gone are left out; ReadError
+    if one cannot be read as far as it was, ConfigError if a GeoIP database cannot be read.
     """
     require_databases(settings.geoip)
     pool = ParserPool(settings, ())
@@ -238,7 +238,7 @@ def _chunks(log: "RewoundLog", file: "FileStat") -> Iterator[Chunk]:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests, until an EOFError or a BrokenPipeError: the service has ended."""
+    """Answer requests until the service ends; raises EOFError or BrokenPipeError then."""
     try:
         begin = get(requests)
         assert isinstance(begin, Begin)  # noqa: S101 - nothing else comes first
@@ -260,7 +260,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Answer requests from standard input, by arguments: the service's version, and a pipe."""
+    """Answer requests from standard input; arguments are the service's version and a pipe."""
     tune_gc()
     keep_freed_memory()
     try:
@@ -268,10 +268,10 @@ def main() -> None:
         answers = os.fdopen(int(descriptor), "wb")
         if version == __version__:
             serve(sys.stdin.buffer, answers)
-        else:  # each version has messages of its own
+        else:  # messages differ from version to version
             put(
-                f"the service is of version {version}, and the program was upgraded to"
-                f" {__version__} while it ran; start it again, and it goes on where it was",
+                f"the service has version {version}, and the program was upgraded to"
+                f" {__version__} while it ran; restart the service, and it continues where it was",
                 answers,
             )
     except (EOFError, OSError, pickle.UnpicklingError):

@@ -54,9 +54,9 @@ class Runtime:
         *,
         once: bool = False,
     ) -> None:
-        """Open the spool and prepare everything, as for :class:`Ingest`; nothing is read yet.
+        """Open the spool and prepare everything; nothing is read yet.
 
-        What is seen of it is shown every other second.
+        ``show`` gets an observation every :data:`LOOK_SECONDS`.
         """
         self.spool = open_spool(config)
         try:
@@ -81,7 +81,7 @@ class Runtime:
         self._once = once
         self._show = show
         self._reading_error: Exception | None = None
-        self.losses: list[str] = []  # what was not read or not delivered at the end, as sentences
+        self.losses: list[str] = []  # what was not read or not delivered in the end, as sentences
         self.is_read = threading.Event()  # set when reading has ended
         self._is_over = threading.Event()
         self._reading = threading.Thread(target=self._read, name="ingest", daemon=True)
@@ -89,23 +89,23 @@ class Runtime:
 
     @property
     def error(self) -> Exception | None:
-        """What ended reading, other than its end, or what an output found wrong with the spool."""
+        """Why reading failed, or what an output found wrong with the spool."""
         errors = (x.error for x in self.deliveries)
         of_spool = (x for x in errors if isinstance(x, DamagedError | GoneError))
         return self._reading_error or next(of_spool, None)
 
     def start(self) -> None:
-        """Begin to read and to deliver."""
+        """Start reading and delivering."""
         for delivery in self.deliveries:
             delivery.start()
         self._reading.start()
         self._upkeep.start()
 
     def stop(self, *, reloads: bool = False) -> None:
-        """End, with everything committed that was read, and every batch in flight delivered.
+        """Commit everything that was read, let every batch in flight be delivered, and stop.
 
-        If it ``reloads``, another configuration goes on with the sockets. What does not return in
-        time is abandoned; should it return, it finds the spool closed.
+        If the service ``reloads``, the next configuration continues with the sockets. What does not
+        return in time is abandoned; should it return, it finds the spool closed.
         """
         end = time.monotonic() + STOP_WITHIN.total_seconds()
         for delivery in self.deliveries:
@@ -138,7 +138,7 @@ class Runtime:
                 delivery.expect_no_more()
 
     def _look_after(self) -> None:
-        """Look for calls of outputs that do not return, and trim what is left of the spool."""
+        """Show the status, look for calls of outputs that do not return, and trim the spool."""
         while True:
             if self._show is not None:
                 with suppress(SpoolError):
@@ -177,7 +177,7 @@ class Runtime:
 
 
 def build_outputs(config: Config) -> dict[str, Output]:
-    """Build all outputs of a configuration, by name; raise ForwarderError if one cannot be."""
+    """Build all outputs of a configuration, by name; raise ForwarderError if one fails."""
     built: dict[str, Output] = {}
     for name, output in config.outputs.items():
         try:
@@ -191,19 +191,19 @@ def build_outputs(config: Config) -> dict[str, Output]:
 
 
 class LiveInputs:
-    """The inputs of which nothing can be read again; what is not in documents stays with them."""
+    """The inputs that cannot be read again; they keep what is not in documents yet."""
 
     def __init__(self) -> None:
         self.stdin: StandardInput | None = None
         self.syslog: Receiver | None = None
 
     def open(self, config: Config, spool: Spool, *, once: bool) -> None:
-        """Open those of a configuration, or go on with them; close those that it has no more."""
+        """Open the inputs of a configuration, keep those that are open, and close all others."""
         listeners = syslog_listeners(config.inputs)
         if listeners and once:
             _log.warning("Syslog inputs are not opened with --once: they have no end.")
         elif listeners:
-            # It needs asyncio and TLS, which take time and memory.
+            # asyncio takes time and memory.
             from forwarder.inputs.syslog.receiver import Receiver  # noqa: PLC0415
 
             self.syslog = self.syslog or Receiver(spool.iter_state(SYSLOG_PREFIX))
@@ -219,29 +219,29 @@ class LiveInputs:
 
     @property
     def sources(self) -> "list[StandardInput | Receiver]":
-        """Those that are open."""
+        """The inputs that are open."""
         return [x for x in (self.stdin, self.syslog) if x is not None]
 
     @property
     def counts(self) -> Mapping[str, ListenerCounts]:
-        """What sockets have received so far, by their addresses."""
+        """What sockets have received so far, by address."""
         return {} if self.syslog is None else self.syslog.counts
 
     def settle(self, *, reloads: bool) -> Iterator[Chunk]:
-        """Return the last chunks; at the end of the service, sockets take no more."""
+        """Yield the last chunks; at the end of the service, sockets accept no more."""
         if self.stdin is not None:
             yield from self.stdin.settle()
         if self.syslog is not None:
             yield from self.syslog.read(0) if reloads else self.syslog.drain()
 
     def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterable[tuple[str, bytes | None]]:
-        """Note up to where all is in documents; return what to commit with them."""
+        """Note up to where everything is in documents; return what to commit with them."""
         if self.stdin is not None and STDIN_KEY in consumed:
             self.stdin.save(*consumed[STDIN_KEY])
         return () if self.syslog is None else self.syslog.save(consumed)
 
     def close(self) -> None:
-        """Close all sockets; does nothing where they are closed."""
+        """Close all sockets, if they are open."""
         if self.syslog is not None:
             self.syslog.close()
             self.syslog = None

@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 
 def open_spool(config: "Config") -> Spool:
-    """Open the spool of a configuration, with a state of this version."""
+    """Open the spool of a configuration, and upgrade its state."""
     spool = Spool(
         Path(os.path.abspath(config.state)),  # noqa: PTH100 - .. stays
         max_bytes=config.spool.max_bytes,
@@ -58,7 +58,7 @@ def open_spool(config: "Config") -> Spool:
 
 
 def upgrade(spool: Spool) -> None:
-    """Bring the state to this version, or raise StateVersionError; before anything reads it."""
+    """Upgrade the state to this version before anything reads it, or raise StateVersionError."""
     known = dict(spool.load_state(KEY)).get(KEY)
     version = 1 if known is None else int(known)
     if version == VERSION:
@@ -66,7 +66,7 @@ def upgrade(spool: Spool) -> None:
     folder = repr(str(spool.folder))
     if version > VERSION:
         raise StateVersionError(
-            f"the state in {folder} is of version {version}, and this program knows version"
+            f"the state in {folder} has version {version}, and this program knows version"
             f" {VERSION}; use the program that wrote it, or a later one"
         )
     changes: Changes = {KEY: b"%d" % VERSION}
@@ -76,7 +76,7 @@ def upgrade(spool: Spool) -> None:
             upgraded, dropped = _upgrade(pairs)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise StateVersionError(
-                f"the state in {folder} is of no version that this program knows ({error!r}); use"
+                f"the state in {folder} has no version that this program knows ({error!r}); use"
                 " the program that wrote it, or move the state folder away and start with a new"
                 " one, which reads all files again"
             ) from error
@@ -94,9 +94,9 @@ def upgrade(spool: Spool) -> None:
 def forget(
     state: Iterable[tuple[str, bytes]], appliances: Container[str]
 ) -> list[tuple[str, None]]:
-    """Return what to delete from the parser's state to parse appliances as for the first time.
+    """Return what to delete from the parser's state so that appliances are parsed from the start.
 
-    What is of messages stays: they cannot be read again, and logins may wait there.
+    The state of syslog messages stays: they cannot be read again, and logins may wait there.
     """
     pairs = [(key.removeprefix(PARSER_PREFIX).split("/", 1), key, value) for key, value in state]
     # Keys begin with the number of a stream, or stand for the serial numbers of a family of them.
@@ -116,7 +116,7 @@ def appliances_in(resume: bytes) -> set[str]:
 
 
 def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
-    """Upgrade version 1; give the changes, and the appliances whose connections are dropped."""
+    """Upgrade version 1; return the changes, and appliances whose connections are dropped."""
     changes: Changes = {}
     logs_of: dict[str, set[tuple[str, str]]] = defaultdict(set)
     serials_of: dict[str, set[str]] = defaultdict(set)
@@ -156,7 +156,7 @@ def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
 def _upgrade_stream(
     appliance: str, stream: Key, parts: list[tuple[str, str, bytes]]
 ) -> Iterator[tuple[str, bytes]]:
-    """Return what was saved of an appliance as that of a stream."""
+    """Return the state of an appliance as that of a stream."""
     yield "", orjson.dumps([[*stream.family], *stream[1:], None])
     for kind, name, value in parts:
         if kind in {"inbound", "outbound"}:
@@ -173,7 +173,7 @@ def _upgrade_stream(
 
 
 def _upgrade_file(position: Mapping[str, Any], base: str, folder: str, resume: bytes) -> bytes:
-    """Return what a file's parser needs to go on; what was not saved begins as if the file did."""
+    """Return the state of a file's parser; what was not saved is as at the start of a file."""
     from forwarder.pipeline import LogParser  # noqa: PLC0415 - hardly ever needed
 
     at, skipping, within, dates, *_, is_foreign, logs = orjson.loads(resume)

@@ -6,11 +6,11 @@ spool and nowhere else.
 Rules:
 
 * SIGTERM and SIGINT end it: what was read is committed, and each batch in flight delivered, within
-  :data:`~forwarder.app.runtime.STOP_WITHIN`. A second one ends it at once; nothing is lost, some of
-  it is done again.
-* SIGHUP reads the configuration again. If it is valid, everything stops and starts with it; if not,
-  everything goes on as it was, and the log says why. Several that come meanwhile count as one, and
-  an end goes before them.
+  :data:`~forwarder.app.runtime.STOP_WITHIN`. A second one ends it at once; nothing is lost, some
+  work is repeated.
+* SIGHUP reloads the configuration. If it is valid, everything stops and starts with it; if not,
+  everything continues as it was, and the log says why. Several signals that come meanwhile count as
+  one, and SIGTERM comes before SIGHUP.
 * With ``--once`` the service exits when it makes no progress for ``--give-up-after``.
 * A damaged database is quarantined, and a new one opened.
 """
@@ -49,17 +49,17 @@ if TYPE_CHECKING:
     from forwarder.config.models import HttpSettings
 
 GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
-_LOOK_SECONDS = 0.5  # how often the main thread looks at the other threads
-_RETRY_SECONDS = 5.0  # how often a spool that cannot be opened now is tried again
+_LOOK_SECONDS = 0.5  # between the main thread's looks at the other threads
+_RETRY_SECONDS = 5.0  # between attempts to open a spool
 _ENDED = 128  # and the number of the signal, as shells count
 _MAX_STATUS = 200  # characters: `systemctl status` shows one line
-_OFTEN = 3  # times that it tells to be alive until systemd would kill it
+_OFTEN = 3  # signs of life within the time after which systemd would kill the service
 
 _log = structlog.get_logger(__name__)
 
 
 class Service:
-    """Runs a configuration, and another one when told to."""
+    """Runs a configuration, and others after reloads."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Service:
         once: bool = False,
         give_up_after: timedelta = GIVE_UP_AFTER,
     ) -> None:
-        """Prepare; ``reload`` reads the configuration again, and raises ForwarderError.
+        """Prepare; ``reload`` reads the configuration again, or raises ForwarderError.
 
-        With ``once``, it ends when all is read and delivered, or without progress for so long.
+        With ``once``, the service ends when all is read and delivered, or when it gives up.
         """
         self._config = config
         self._reload = reload
@@ -87,9 +87,9 @@ class Service:
         self._site: Site | None = None
 
     def run(self) -> bool:
-        """Run until the end; tell whether all was done, which a service does that is told to end.
+        """Run until the end; return whether all was done, or a signal ended it.
 
-        ForwarderError if it cannot begin.
+        Raises ForwarderError if it cannot start.
         """
         try:
             with self._receiving_signals():
@@ -104,7 +104,7 @@ class Service:
         return self._is_good
 
     def _attend(self, runtime: Runtime) -> Runtime | None:
-        """Wait for what happens; give what runs afterwards, None at the end."""
+        """Wait for a signal or an end; return what runs afterwards, None at the end."""
         number = self._wait(runtime)
         if number == signal.SIGHUP:
             return self._change(runtime)
@@ -118,7 +118,7 @@ class Service:
         return None
 
     def _wait(self, runtime: Runtime) -> int | None:
-        """Wait for a signal; None if there is nothing more to wait for, or no use in it."""
+        """Wait for a signal; None if everything has ended, or cannot go on."""
         progress: list[int] = []
         while True:
             number = self._next_signal(_LOOK_SECONDS / (5 if self._once else 1))
@@ -147,19 +147,19 @@ class Service:
         is_gone = isinstance(error, GoneError)
         losses = [] if is_gone or (number is not None and not self._once) else runtime.losses
         for loss in losses:
-            _log.error("Not everything was done.", reason=loss)
+            _log.error("Run incomplete.", reason=loss)
         if losses or error is not None:
             self._is_good = False
         if is_gone:
-            _log.error("The spool is gone; nothing can go on.", reason=str(error))
+            _log.error("The spool is gone; the service cannot continue.", reason=str(error))
         elif isinstance(error, ForwarderError):
             _log.error("Reading has ended.", reason=str(error))
         elif error is not None:
-            _log.error("Reading has ended by a fault of the program.", exc_info=error)
+            _log.error("Reading has ended because of a bug in the program.", exc_info=error)
         _log.info("The service has ended.")
 
     def _start(self, config: Config, outputs: Mapping[str, Output]) -> Runtime | None:
-        """Begin with a configuration; wait while the spool cannot be opened."""
+        """Start a configuration; wait while the spool cannot be opened."""
         is_logged = False
         self._renew_deadline()
         self._serve(config.http)
@@ -172,7 +172,7 @@ class Service:
                 if not is_logged:
                     is_logged = True
                     _log.error("The spool cannot be opened now; retrying.", reason=str(error))
-                    # It would be killed for being late.
+                    # systemd would kill a service that is not ready in time.
                     self._systemd.tell("READY=1")
                     self._systemd.tell_status(f"the spool cannot be opened: {error}")
                 self._systemd.tell_alive(time.monotonic())
@@ -205,7 +205,7 @@ class Service:
             self._site.show(seen)
 
     def _serve(self, settings: "HttpSettings | None") -> None:
-        """Serve pages as they are configured now."""
+        """Serve the status page as it is configured now."""
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -218,7 +218,7 @@ class Service:
         self._http = HttpServer(settings, self._site.answer)
 
     def _change(self, runtime: Runtime) -> Runtime | None:
-        """Go on with the configuration as it is now; with the old one if that is not valid."""
+        """Switch to the configuration as it is now, or keep the old one if that is not valid."""
         self._systemd.tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1_000}")
         new = self._load()
         if new is None:
@@ -254,13 +254,13 @@ class Service:
     def _give_up(self) -> None:
         self._is_good = False
         _log.error(
-            "The service gives up: nothing could be delivered or read for a while. What waits stays"
-            " in the spool and in the logs, and goes on with the next run.",
+            "The service gives up: nothing could be delivered or read for a while. What is left"
+            " stays in the spool and in the logs for the next run.",
             after=format_duration(self._give_up_after),
         )
 
     def _next_signal(self, seconds: float) -> int | None:
-        """Wait for a signal, and take all that have come: an end, if there is one among them."""
+        """Wait for a signal; of several, return one that ends the service, if there is any."""
         found = None
         with suppress(queue.Empty):
             found = self._signals.get(timeout=seconds)
@@ -293,10 +293,7 @@ class Service:
 
 
 def _prepare(config: Config) -> dict[str, Output]:
-    """Build the outputs; ForwarderError if these, databases or certificates are wrong.
-
-    At a reload, what is in use stays then.
-    """
+    """Build the outputs; raise ForwarderError if these, databases or certificates do not work."""
     outputs = build_outputs(config)
     require_databases(config.documents.geoip or ())
     listeners = [x.tls for x in syslog_listeners(config.inputs)]
@@ -307,10 +304,10 @@ def _prepare(config: Config) -> dict[str, Output]:
 
 
 class Systemd:
-    """What is told systemd, where that runs the service: sd_notify(3).
+    """Notifies systemd, if that runs the service: sd_notify(3).
 
-    READY, RELOADING and STOPPING are where it is, STATUS is how it is, and WATCHDOG that it is
-    alive: without that, systemd kills it and starts another one, which loses nothing.
+    READY, RELOADING and STOPPING say what the service does, STATUS how it is doing, and WATCHDOG
+    that it is alive: without that, systemd kills and restarts it, which loses nothing.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -322,7 +319,7 @@ class Systemd:
         self._told_alive = 0.0
 
     def show(self, seen: Observation) -> None:
-        """Tell how it is."""
+        """Send the first thing that needs attention as the status."""
         said = [Finding(**x).sentence for x in seen.status["attention"]]
         waiting = max(x["waiting"] for x in seen.status["outputs"].values())
         well = f"all is well; {many(waiting, 'document')} waiting"
@@ -330,21 +327,21 @@ class Systemd:
         self.tell_status(said[0] + more if said else well)
 
     def tell_status(self, text: str) -> None:
-        """Tell how it is in words, if that has changed."""
+        """Send a status, if it has changed."""
         text = cut(escaped(text), _MAX_STATUS)
         if text != self._told:
             self._told = text
             self.tell(f"STATUS={text}")
 
     def tell_alive(self, at: float) -> None:
-        """Tell that it did something at a time of the monotonic clock, unless that is long ago."""
+        """Send a sign of life, unless the last work, by the monotonic clock, is long ago."""
         now, seconds = time.monotonic(), self._watched_seconds
         if now - at < seconds and now - self._told_alive >= seconds / _OFTEN:
             self._told_alive = now
             self.tell("WATCHDOG=1")
 
     def tell(self, text: str) -> None:
-        """Tell it something, as sd_notify(3) has it."""
+        """Send a notification."""
         if not self.listens:
             return
         address = "\0" + self._path[1:] if self._path.startswith("@") else self._path

@@ -1,11 +1,11 @@
-"""Documents as they pass: a service shows them at a socket beside its spool, to who listens there.
+"""Taps: documents of the running service as they pass, over a socket beside its spool.
 
-What is delivered leaves the spool within a moment, so it cannot be read from there. Nothing waits
-for a listener: each has a queue with a limit, and of what goes beyond, it only gets the number.
+Delivered documents leave the spool within a moment, so they cannot be read from there. Nothing
+waits for a client: each has a queue with a limit, and gets only the number of what exceeds it.
 
-A listener sends a line with the name of an output, empty for all that is committed. It gets a line
-of JSON for each document, and lines with a number: so many are missing here. The first is 0, and
-says that nothing is missed from then on.
+A client sends a line with the name of an output, empty for all that is committed. It receives a
+line of JSON for each document, and lines with a number: so many are missing at this place. The
+first number is 0: nothing is missed from then on.
 """
 
 import os
@@ -25,27 +25,27 @@ from forwarder.spool.writer import held
 
 _NAME = "tap.socket"
 _MAX_TAPS = 8  # each has a thread
-_MAX_BYTES = 16_000_000  # of bodies that wait for a listener; four commits of a storm
-_MAX_LINE = 1_000  # of a listener, in bytes
-_LOOK_SECONDS = 1.0  # how often it is noticed that a listener has gone, if no document tells
-_END_SECONDS = 0.5  # for all listeners together to get what waits, at the end
+_MAX_BYTES = 16_000_000  # of bodies that wait for a client; four commits of a storm
+_MAX_LINE = 1_000  # of a client, in bytes
+_LOOK_SECONDS = 1.0  # between checks whether a client is still there while no document passes
+_END_SECONDS = 0.5  # for all clients together to receive what waits, at the end
 
 _log = structlog.get_logger(__name__)
 
 
 class Taps:
-    """Who listens to a service; what passes may be told by any thread."""
+    """The clients of a service; :meth:`tell` may be called by any thread."""
 
     def __init__(self) -> None:
         self._taps: tuple[_Tap, ...] = ()
         self._lock = threading.Lock()
-        self._folder: Path | None = None  # none while no listener can connect
+        self._folder: Path | None = None  # none while no client can connect
         self._listener: socket
         self._accepting: threading.Thread
         self._is_over = threading.Event()
 
     def open(self, folder: Path) -> None:
-        """Listen in a state folder, whose spool this process has open; go on where it does so."""
+        """Listen in a state folder whose spool this process has open, unless it does already."""
         if folder == self._folder:
             return
         self.close()
@@ -60,7 +60,7 @@ class Taps:
         except OSError as error:
             listener.close()
             _log.warning(
-                "No socket could be made in the state folder: esa-forwarder tap will not work.",
+                "The socket for esa-forwarder tap cannot be created in the state folder.",
                 reason=error.strerror,
             )
             return
@@ -81,20 +81,20 @@ class Taps:
                     continue
                 tap = _Tap(connection, self._forget)
                 self._taps = (*self._taps, tap)
-                tap.start()  # only now: it says that nothing is missed from then on
+                tap.start()  # only now: it promises that nothing is missed from then on
 
     def _forget(self, tap: "_Tap") -> None:
         with self._lock:
             self._taps = tuple(x for x in self._taps if x is not tap)
 
     def tell(self, documents: Sequence[Document], output: str = "") -> None:
-        """Show what was committed, or what an output has accepted, to who listens to that."""
+        """Queue what was committed, or accepted by an output, for the clients that asked for it."""
         for tap in self._taps:
             if tap.output == output:
                 tap.put(documents)
 
     def close(self) -> None:
-        """Let listeners have what waits, if they are quick, and stop."""
+        """Send clients what waits, if they are quick, and stop."""
         if self._folder is None:
             return
         with self._lock:
@@ -113,11 +113,11 @@ class Taps:
 
 
 class _Tap(threading.Thread):
-    """One who listens, and the thread that sends to it."""
+    """One client, and the thread that sends to it."""
 
     def __init__(self, connection: socket, forget: Callable[["_Tap"], None]) -> None:
         super().__init__(name="tap", daemon=True)
-        self.output: str | None = None  # none before it has said
+        self.output: str | None = None  # none before it was asked for
         self._connection = connection
         self._forget = forget
         self._queue = deque[Sequence[Document] | int]()  # documents, and how many are missing
@@ -126,7 +126,7 @@ class _Tap(threading.Thread):
         self._changed = threading.Condition()
 
     def put(self, documents: Sequence[Document]) -> None:
-        """Have documents sent, unless too much waits."""
+        """Queue documents to be sent, unless too much waits."""
         size = sum([len(x.body) for x in documents])
         with self._changed:
             if not self._queue or self._size + size <= _MAX_BYTES:
@@ -139,19 +139,19 @@ class _Tap(threading.Thread):
             self._changed.notify()
 
     def ask_to_stop(self) -> None:
-        """End when all is sent that waits."""
+        """End when everything that waits is sent."""
         with self._changed:
             self._ends = True
             self._changed.notify()
 
     def hang_up(self, end: float) -> None:
-        """End, also where the listener does not read; by the monotonic clock, at that time."""
+        """End by this time of the monotonic clock, even if the client does not read."""
         self.join(max(0.0, end - time.monotonic()))
         with suppress(OSError):  # it has ended
             self._connection.shutdown(SHUT_RDWR)
 
     def run(self) -> None:
-        """Hear which output it is about, and send until one side ends."""
+        """Read which output is asked for, and send until one side ends."""
         try:
             with self._connection, suppress(OSError):
                 with self._connection.makefile("rb") as asked:
@@ -165,7 +165,7 @@ class _Tap(threading.Thread):
             self._forget(self)
 
     def _send(self) -> bool:
-        """Send what is next, or wait a moment for it; tell whether more may come."""
+        """Send what is next, or wait a moment for it; return whether more may come."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._ends, _LOOK_SECONDS)
             if not self._queue:
@@ -186,9 +186,9 @@ class _Tap(threading.Thread):
 
 
 def listen(folder: Path, output: str = "") -> Generator[bytes | int, None, None]:
-    """Yield what passes in the service of a state folder, until that ends, as a listener gets it.
+    """Yield documents and numbers of missing ones from the service of a state folder, to its end.
 
-    Raises ForwarderError where there is nothing to listen to.
+    Raises ForwarderError if there is no service to connect to.
     """
     with socket(AF_UNIX, SOCK_STREAM) as connection:
         try:
@@ -196,7 +196,7 @@ def listen(folder: Path, output: str = "") -> Generator[bytes | int, None, None]
                 connection.connect(address)
         except PermissionError as error:
             raise ForwarderError(
-                f"the state folder {str(folder)!r} may not be used: {error.strerror}; run this as"
+                f"the state folder {str(folder)!r} cannot be used: {error.strerror}; run this as"
                 " the user that the service runs as"
             ) from error
         except OSError as error:
@@ -218,12 +218,12 @@ def listen(folder: Path, output: str = "") -> Generator[bytes | int, None, None]
                 elif not line.startswith(b"{"):
                     yield int(line)
         if not is_heard:
-            raise ForwarderError(f"the service ends, or {_MAX_TAPS} others listen already; end one")
+            raise ForwarderError(f"the service is stopping, or has {_MAX_TAPS} taps; end one")
 
 
 @contextmanager
 def _address(folder: Path) -> Iterator[str]:
-    """Name the socket of a folder in few characters: an address has 107 bytes at most."""
+    """Return a short address of the socket in a folder: the system allows only 107 bytes."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}/{_NAME}"
