@@ -1,21 +1,19 @@
-"""The file being read, as far as its events depend on it: its header, and the ids of its events.
+"""The file being read, as far as events depend on it: its header, and the ids of its events.
 
-An id is a function of what the file holds, and of nothing else that was read. It is the second of
-the event, so that ids in their order are nearly in that of time, which a search index stores at a
-third of the space; and a hash of where a line belongs (appliance, base name of the file, host and
-serial number where they tell machines apart), its connection, and the line itself, verbatim. Three
-things keep two events from having one id:
+An id depends on the content of the file alone. It begins with the second of the event: ids are then
+nearly in the order of time, which takes a third of the space in a search index. The rest is a hash
+of where the line belongs (appliance, base name of the file, host and serial number if they tell
+machines apart), its connection, and the line itself, verbatim. Three salts keep ids unique:
 
-* **Ordinal.** A line may come again within its second: the second time is another event. Lines of
-  the last seconds are remembered and counted, in two generations of which the elder is dropped in
-  turn.
-* **Beginning.** A log may be rotated within a second, and a line then stands on both sides. Lines
-  that are not later than the first line of their file are salted by that line.
-* **Place.** What is older than all that is remembered may have come before. Such a line is salted
-  by how many logins are before it in its file.
+* **Ordinal.** The same line may come twice in a second, as two events. Lines of the last seconds
+  are remembered and counted, in two generations; the older one is dropped in turn.
+* **Beginning.** A log may be rotated within a second, with the same line on both sides. Lines that
+  are not later than the first line of their file are salted with that line.
+* **Place.** A line older than everything remembered may have come before. It is salted with the
+  number of logins before it in its file.
 
-So it does not matter where the bytes of a file are cut, what is read in between, nor in which order
-files are read. Files that overlap give a line one id in both, but in their first seconds.
+So ids do not depend on where the bytes of a file are cut, what is read in between, or in which
+order files are read. Overlapping files give a line the same id, except in their first second.
 """
 
 from dataclasses import replace
@@ -29,25 +27,24 @@ from forwarder.mail_logs import grammar
 from forwarder.mail_logs.timestamps import Clock, Skew
 
 GENERATION_SECONDS = 3
-"""Of the log's own time: a line that comes again does so within its second, and relays mix lines
-by two or three."""
+"""Of the log's own time: lines repeat within their second, and relays mix those of two or three."""
 
 MAX_GENERATION = 2_048
-"""Lines of a generation. They are saved with the position of their file, so there have to be few:
-32 KB of both. Beyond, lines of the same second are told apart by their place."""
+"""Lines of a generation. They are saved with the position of their file, so they must be few: 32 KB
+for both. Beyond, lines of the same second are distinguished by their place."""
 
-MAX_OFFSET = timedelta(hours=14)  # no place on earth is further from UTC (the Line Islands)
-MAX_SERIAL = 128  # characters of a serial number that tell appliances apart; they have 33
-UNKNOWN = -(1 << 60)  # in place of a time that was not needed yet
+MAX_OFFSET = timedelta(hours=14)  # of the Line Islands, the furthest from UTC
+MAX_SERIAL = 128  # characters of a serial number that count; they have 33
+UNKNOWN = -(1 << 60)  # instead of a time that was not needed yet
 
 _HASH_BYTES = 12
-"""Of an id, behind the second. Only events of one second can have one hash: with 100,000 of them in
-every second, two do once in 500 billion years. To make two on purpose takes 2**48 hashes, for a
-number of a connection, a second and a serial number that have to be guessed before."""
+"""Of an id, behind the second. Only events of the same second can collide: with 100,000 in every
+second, once in 500 billion years. A deliberate collision takes 2**48 hashes, for a connection, a
+second and a serial number that have to be guessed in advance."""
 
 _KEY_DIGITS = 8
-"""Of a hash, to recognise its line. Should two lines have one key, the second of them gets the
-ordinal of a repeated one: an id that is as good."""
+"""Of a hash, to recognise its line. If two lines share a key, the second gets the ordinal of a
+repeated one, which is as good an id."""
 
 _LONG_AGO = -(1 << 62)
 
@@ -69,7 +66,7 @@ class EventIds:
         self._second, self._digits = UNKNOWN, ""  # of the last event
 
     def open(self, line: bytes, stamp: bytes) -> None:
-        """Take the first line of the file, verbatim, and the stamp that it would have in a file."""
+        """Note the first line of the file, verbatim, and its stamp as a file would have it."""
         self.stamp = stamp
         self._salt = blake2b(line, digest_size=16).digest()
 
@@ -84,9 +81,9 @@ class EventIds:
     ) -> str:
         """Return the id of the next event of a line: 32 hex digits, of which 8 are its second.
 
-        ``begun`` is of its direction, of :attr:`FileHeader.hashes`; ``number`` an ICID or DCID, if
-        any; ``first`` the time of the file's first line; ``year`` that of the stamp, where the line
-        itself may have none.
+        ``begun`` is the hash of its direction in :attr:`FileHeader.hashes`; ``number`` an ICID, a
+        DCID or empty; ``first`` the time of the file's first line; ``year`` that of the stamp if
+        the line itself may have none.
         """
         digest = begun.copy()
         digest.update(number + b"\0" + line)
@@ -95,7 +92,7 @@ class EventIds:
         if year is not None:
             if self._year is None:
                 self._year = int(year)
-            if int(year) != self._year:  # the file has gone over into another one
+            if int(year) != self._year:  # the year has changed within the file
                 salt = b"y%d" % (int(year) - self._year)
         self._place += 1
         if epoch < self._horizon:
@@ -114,19 +111,19 @@ class EventIds:
                 ordinal = current.get(key) or self._previous[key]
                 current[key] = ordinal + 1
                 salt += b"#%d" % ordinal
-        if epoch != self._second:  # logins come many in a second where it matters
+        if epoch != self._second:  # in a storm, many logins share a second
             self._second, self._digits = epoch, _digits_of(epoch)
-        # As the key of the hash, which no line can imitate.
+        # The salt is the key of the hash, which no line can imitate.
         return self._digits + (_hash(name, salt) if salt else name)
 
     def dump(self) -> list[Any]:
-        """Return what another object needs to go on with the file, as JSON and bytes."""
+        """Return what another object needs to continue the file, as JSON and bytes."""
         times = [self._since, self._latest, self._previous_end, self._horizon]
         counts = (*_dump(self._current), *_dump(self._previous))
         return [self.stamp, self._salt.hex(), times, self._year, self._place, *counts]
 
     def restore(self, values: list[Any]) -> None:
-        """Go on where another object was."""
+        """Continue where another object was."""
         stamp, salt, times, self._year, self._place, *counts = values
         self.stamp, self._salt = stamp.encode("latin-1"), bytes.fromhex(salt)
         self._since, self._latest, self._previous_end, self._horizon = times
@@ -141,29 +138,28 @@ class EventIds:
 
 
 class Source(NamedTuple):
-    """A file on its way, as far as all of its lines share it."""
+    """What all lines of a file share."""
 
-    base: str  # name of the file without what rotation adds; the same for all files of one log
-    folder: str  # where the file was when it was begun, without what archives and dates add
+    base: str  # name of the file without the part that rotation adds, for all files of one log
+    folder: str  # where the file was first seen, without folders of archives and dates
     file: str | None  # a name for the file that stays when it is renamed
-    zone: tzinfo | None  # of stamps that no header covers; None if the operator gave none
+    zone: tzinfo | None  # of stamps without a file header; None if the operator gave none
     ids: EventIds
-    messages: bool = False
-    """Whether it is made of syslog messages, which may arrive in another order."""
+    messages: bool = False  # whether it consists of syslog messages, which may be out of order
 
 
 class Family(NamedTuple):
-    """Streams that only serial numbers tell apart."""
+    """Streams that differ only in their serial numbers."""
 
     appliance: str
     base: str
     host: str | None
-    folder: str  # empty for a stream with a serial number: that says more than the place of a file
-    messages: bool = False  # whether they are of messages, which may arrive in another order
+    folder: str  # empty for a stream with a serial number, which says more than a folder
+    messages: bool = False  # whether they consist of syslog messages
 
 
 class FileHeader:
-    """What the header of a file says so far, of the lines of one appliance in it."""
+    """The header of a file as read so far, for the lines of one appliance in it."""
 
     def __init__(
         self,
@@ -172,20 +168,20 @@ class FileHeader:
         host: str | None = None,
         configured: Appliance | None = None,
     ) -> None:
-        """Begin; ``host`` is that of syslog headers, where the operator named the appliance."""
+        """Begin; ``host`` is that of the syslog headers if the operator named the appliance."""
         self.origin = origin
         self.source = source
         self.ids = source.ids
-        self.configured = configured  # what the operator says of the appliance
-        self.skew = Skew()  # how far its clock is off, where the time of arrival is known
+        self.configured = configured
+        self.skew = Skew()  # of its clock, if times of arrival are known
         where = origin.appliance, source.base, host, source.folder, source.messages
         self.family = Family(*where)  # does not change in the file
-        self.is_late = False  # whether a newer file of its log had begun before
-        self.is_moved = False  # whether it has said another serial number; the reader clears this
+        self.is_late = False  # whether a newer file of its log was begun before
+        self.is_moved = False  # whether the serial number has changed; the reader clears this
         self.resume(origin.serial, None)
 
     def resume(self, serial: str | None, offset: timedelta | None) -> None:
-        """Go on with a known header. Ids depend on it: the same stamp is another time then."""
+        """Continue with a known header. Ids depend on it: it changes the time of a stamp."""
         if serial != self.origin.serial:
             self.origin = replace(self.origin, serial=serial)
         self.offset = offset  # local time minus UTC
@@ -215,23 +211,23 @@ class FileHeader:
 
 
 def begin(*where: str | None) -> dict[bytes, Any]:
-    """Begin the ids of lines that belong together, in each direction, with what tells them apart.
+    """Begin the hash of lines that belong together, for each direction.
 
-    A hash that has taken this in is copied for each line, which costs less than a new one.
+    Copying it for each line costs less than beginning a new one.
     """
-    # Quoted, so that no two of them run into one another; ascii() is the same in all of Python.
+    # Quoted, so that parts cannot run into one another; ascii() is the same in all Pythons.
     text = ascii(where).encode()
     directions = b"inbound", b"outbound"
     return {x: blake2b(text + x + b"\0", digest_size=_HASH_BYTES) for x in directions}
 
 
 def derive(name: str, word: bytes, epoch: int) -> str:
-    """Return the id of an event of another kind, from the id of the event that it comes of."""
+    """Return the id of an event that follows from another one, by the id of that."""
     return _digits_of(epoch) + _hash(name, word)
 
 
 def _digits_of(epoch: int) -> str:
-    """Return the second that an id begins with, in 8 digits; they begin again in the year 2106."""
+    """Return the second that an id begins with, in 8 digits; they start over in 2106."""
     return f"{epoch & 0xFFFFFFFF:08x}"
 
 
@@ -240,7 +236,7 @@ def _hash(name: str, key: bytes) -> str:
 
 
 def _dump(generation: dict[str, int]) -> tuple[str, dict[str, int]]:
-    """Return the keys in one text, and the counts that are not one."""
+    """Return the keys as one text, and the counts other than one."""
     return "".join(generation), {key: n for key, n in generation.items() if n != 1}
 
 

@@ -1,21 +1,20 @@
-"""Bytes of a log to blocks of lines.
+"""Cuts the bytes of a log into blocks of lines.
 
 Rules:
 
-* A line begins with a timestamp. What does not is the continuation of the line before, unless
-  that one is whole: logs copied from a terminal or a document are wrapped (the rules of
-  ``wrapping``). What is neither a line nor a continuation is dropped and counted.
-* The last line waits for its successor, because only that shows that it is whole. Of the last of
-  a file, its own end has to show it where no newline does.
-* Cutting the input elsewhere never changes a line.
-* A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is dropped and counted.
+* A line begins with a timestamp. Other text continues the line before, unless that is whole: logs
+  copied from a terminal or a document are wrapped (see ``wrapping``). What is neither a line nor a
+  continuation is dropped and counted.
+* The last line waits for the next one, which shows that it is whole. The last line of a file is
+  whole if a newline or its form shows it.
+* Where the input is cut never changes a line.
+* A line has at most :data:`MAX_LINE_BYTES`; the rest of it is dropped and counted.
 * Bytes are not decoded. A carriage return before the newline stays in the line and is not part
   of any message; NUL bytes before a timestamp (a preallocated or truncated file) are skipped.
 
-Most blocks hold nothing but lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``); one
-expression over the block proves it (``scanner``) and the bytes go on as they are. The stretches for
-which it does not hold, wrapped lines and syslog, are rewritten line by line to what a file would
-have.
+Most blocks contain only lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``). One expression
+over the block verifies it (``scanner``), and the bytes pass unchanged. Other stretches, wrapped
+lines and syslog, are rewritten line by line into the framing of a file.
 """
 
 import re
@@ -40,16 +39,16 @@ from forwarder.mail_logs.wrapping import (
 )
 
 MAX_JUNK_BYTES = START_BYTES + 4
-"""A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
+"""A newline, a byte order mark, and enough NUL bytes to make a piece empty, whatever follows."""
 
 _LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 _NEXT_REGULAR = re.compile(rb"\n(?=" + REGULAR.pattern + rb")")
-# The first look-ahead saves empty lines the second.
+# The first look-ahead spares empty lines the second.
 _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
 _JUNK = re.compile(BOM + rb"\x00*+")
 _BLANK = b"\n\x00 \t\r"
-# What stamps are made of, up to a word that is not all there yet.
+# The parts of stamps, up to a word that is still incomplete.
 _BEGUN = re.compile(
     rb"(?:[\d<>:.,+TZ \t-]|%b){0,%d}(?:[A-Z][a-z]?)?" % (b"|".join(NAMES), START_BYTES)
 )
@@ -72,10 +71,15 @@ class Framer:
     ) -> None:
         """Start a file.
 
-        Its first line is not after ``near``, and none after ``latest``, give or take a day: for
-        stamps without a year, unless the operator gives that of the first line. Messages of syslog
-        are not wrapped. Without ``tags`` of syslog, all lines are wanted. Each piece of a wrapped
-        line counts; to count takes a twentieth of the time.
+        Args:
+            near: Its first line is not later, give or take a day; for stamps without a year.
+            year: Of the first line, if the operator gave it.
+            latest: No line is later, give or take a day.
+            may_wrap: Whether lines may be wrapped; syslog messages are not.
+            tags: Of the syslog messages that are wanted; all lines if empty.
+            count_lines: Count pieces of wrapped lines; it takes a twentieth of the time.
+            counters: Count what is dropped here.
+            path: Of the file, for what is not understood.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._may_wrap = may_wrap
@@ -86,37 +90,37 @@ class Framer:
         self._unended = False
         self.counters = counters or Counters()
         self.path = path
-        self.foreign_lines = 0  # those with a timestamp that are not of a mail log
-        self.first_foreign = b""  # how the first of them begins
-        self.is_partial = False  # whether the last line was dropped: it is a piece of one
+        self.foreign_lines = 0  # with a timestamp, but not of a mail log
+        self.first_foreign = b""  # the beginning of the first one
+        self.is_partial = False  # whether the last line was dropped because it is incomplete
         self.go_on(0)
 
     @property
     def position(self) -> int:
-        """Bytes from the start of the file: all before are in blocks that were given."""
+        """Bytes from the start of the file; all before are in blocks that were returned."""
         return self._offset + bool(self._held)
 
     @property
     def is_within_line(self) -> bool:
-        """Whether what is held is a line that has not come to its end, or may become one."""
+        """Whether the bytes held are a line that may continue, or may become one."""
         held = self._held
         return START.match(held, 1) is not None or _find_begun(held) < len(held)
 
     def go_on(self, position: int, *, within: bool = False) -> None:
-        """Go on at a position, which is behind a newline unless it is ``within`` a line."""
+        """Continue at a position, which is behind a newline unless ``within`` a line."""
         # A newline is imagined before the first byte, so that every line has one.
         self._held = b"" if within else b"\n"
         self._offset = position - len(self._held)
-        self._skipping = False  # whether what follows belongs to a truncated line, or to none
+        self._skipping = False  # whether the next bytes belong to a truncated line or to none
 
     def dump(self) -> list[Any]:
-        """Return what another framer needs to go on with the file, as JSON and bytes."""
+        """Return what another framer needs to continue the file, as JSON and bytes."""
         wraps = self._wraps
         known = None if wraps.was_cut is None else [wraps.was_cut, wraps.indent]
         return [self.position, self._skipping, not self._held, [*self._syslog.dump(), known]]
 
     def restore(self, values: list[Any]) -> None:
-        """Go on where another framer was; what follows are the bytes from its position."""
+        """Continue where another framer was, with the bytes from its position."""
         position, skipping, within, (*syslog, wraps) = values
         self.go_on(position, within=within)
         self._skipping = skipping
@@ -124,13 +128,13 @@ class Framer:
         self._wraps = Wraps(*wraps or ())
 
     def date(self, near: datetime) -> None:
-        """Note that the next lines are of this time, give or take a day."""
+        """Note that the next lines are from this time, give or take a day."""
         self._syslog.years.restart(near)
 
     def settle(self) -> list[Block]:
-        """Return the last line, if a newline ends it: no more comes for now.
+        """Return the last line if a newline ends it: no more comes for now.
 
-        What comes later and continues it is not part of it any more.
+        A later continuation is not part of it any more.
         """
         held = self._held
         if self._skipping or len(held) < 2 or not held.endswith(b"\n"):  # noqa: PLR2004 - a line
@@ -140,7 +144,7 @@ class Framer:
         return blocks
 
     def feed(self, data: bytes) -> list[Block]:
-        """Take the next bytes, cut anywhere; give the lines that are now known to be whole."""
+        """Take the next bytes, cut anywhere; return the lines now known to be whole."""
         if self._counts_lines:
             self.counters.lines += data.count(b"\n")
         if data:
@@ -162,9 +166,9 @@ class Framer:
         return blocks
 
     def finish(self) -> list[Block]:
-        """Take the end of the file; if it grows after all, what comes may be fed.
+        """Return the last line at the end of the file; if the file grows, the rest may be fed.
 
-        Return the last line; one that no newline ends only if nothing of it seems to be missing.
+        A line without a newline is only returned if nothing seems to be missing from it.
         """
         self.counters.lines += self._unended
         self._unended = self.is_partial = False
@@ -187,14 +191,13 @@ class Framer:
                 text, start, end, *_ = blocks[-1]
                 last = text[text.rindex(b"\n", start, end) + 1 : end]
             self.is_partial = is_partial(last)
-            # Should the file grow after all, the line is there still: also one that says nothing,
-            # which may be the beginning of a login.
+            # In case the file grows, keep the line: even one of no form may begin a login.
             if self.is_partial:
                 self._wraps = wraps
                 return []
             if not scan(b"\n" + last, 0, len(last) + 1):
                 return blocks
-        # Should the file grow after all, the rest of a line that was given belongs to none.
+        # If the file grows, the rest of a line that was returned belongs to none.
         self.go_on(self._offset + len(held), within=not ended)
         self._skipping = not ended
         return blocks
@@ -226,12 +229,12 @@ class Framer:
             self._held = b""
             self._offset += newline
         else:
-            # Of many NUL bytes the last stands for all.
+            # The last of many NUL bytes stands for all.
             many = junk_end - newline > MAX_JUNK_BYTES
             self._keep(buffer, junk_end - 1 if many else newline + 1)
 
     def _frame(self, text: bytes, end: int) -> Iterator[Block]:
-        """Cut whole lines into stretches as they are and stretches rewritten, in turn."""
+        """Cut whole lines into unchanged and rewritten stretches, in turn."""
         position = 0
         while position < end:
             start, (position, matches) = position, self._pass_over(text, position, end)
@@ -246,10 +249,10 @@ class Framer:
                 yield from self._rewrite(text[start:position], self._offset + start)
 
     def _pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Match] | None]:
-        """Pass over lines that can go on as they are.
+        """Skip lines that can pass unchanged.
 
         Return the newline before the first line that cannot, and the lines before it that matter,
-        or None if they are yet to be scanned.
+        or None if they still have to be scanned.
         """
         position, matches = start, []
         while position < end and REGULAR.match(text, position + 1):
@@ -259,7 +262,7 @@ class Framer:
             if position == before:  # a message that is empty, at the end
                 break
         if start < position < end and not START.match(text, position + 1):
-            # What is continued goes with its continuation.
+            # A line that is continued stays with its continuation.
             continued, position = position, max(text.rfind(b"\n", start, position), start)
             if matches and matches[-1][0] == text[position + 1 : continued]:
                 matches.pop()
@@ -267,7 +270,7 @@ class Framer:
         return short, matches if short == position else None
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
-        """Rewrite wrapped lines and syslog; drop what is not a line of a mail log."""
+        """Rewrite wrapped lines and syslog; drop other text."""
         blocks: list[Block] = []
         texts: list[bytes] = []
         lines: list[Line] = []
@@ -297,7 +300,7 @@ class Framer:
                 continue
             name = None if header is None else header.hostname
             if name != host and lines:
-                # Lines stay in their order: the same host may have them with and without its name.
+                # Lines stay in order: the same host may write with and without its name.
                 blocks.append(_rewritten(texts, lines, offset, host))
                 texts, lines, size = [], [], 0
             host = name
@@ -310,7 +313,7 @@ class Framer:
         return blocks
 
     def _drop(self, line: bytes, offset: int) -> None:
-        """Count a line that is not of a mail log, or that cannot be read."""
+        """Count a line that is not of a mail log or not understood."""
         self.foreign_lines += 1
         self.first_foreign = self.first_foreign or line[:SHOWN_BYTES]
         if offset == 0 and repeats_last(line):
@@ -327,21 +330,21 @@ def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | N
 
 
 def _find_last_start(buffer: bytes) -> int:
-    """Find the newline before the last line that begins with a timestamp; 0 if there is none."""
+    """Return the newline before the last line that begins with a timestamp, or 0."""
     position = buffer.rfind(b"\n")
     while position > 0 and not START.match(buffer, position + 1):
         if buffer[position - 1] in _BLANK:
-            # Of pieces that are empty none begins a line.
+            # Empty pieces do not begin a line.
             position = len(buffer[:position].rstrip(_BLANK))
         position = buffer.rfind(b"\n", 0, position)
     return max(position, 0)
 
 
 def _find_long_line(text: bytes, start: int, end: int) -> int:
-    """Find the newline before the first line over the limit; ``end`` if there is none."""
+    """Return the newline before the first line over the limit, or ``end``."""
     position = start
     while end - position > MAX_LINE_BYTES + 1:
-        # The last newline within reach: all lines up to there are short enough.
+        # All lines up to the last newline within reach are short enough.
         following = text.rfind(b"\n", position + 1, position + MAX_LINE_BYTES + 2)
         if following < 0:
             return position
@@ -350,7 +353,7 @@ def _find_long_line(text: bytes, start: int, end: int) -> int:
 
 
 def _find_begun(buffer: bytes) -> int:
-    """Find a last piece that may become a timestamp: the newline before it, else the end."""
+    """Return the newline before a last piece that may become a timestamp, else the end."""
     newline = buffer.rfind(b"\n")
     piece = buffer[newline + 1 :]
     may_begin = newline >= 0 and piece and not START.match(piece) and _BEGUN.fullmatch(piece)
@@ -358,10 +361,10 @@ def _find_begun(buffer: bytes) -> int:
 
 
 def _find_undecided(buffer: bytes) -> tuple[int, int]:
-    """Find a last piece that is too short to tell what it is.
+    """Find a last piece that is too short to know what it is.
 
     Return the newline before it, and where the junk at its beginning ends; the end of the buffer,
-    twice, if there is no such piece.
+    twice, if there is none.
     """
     newline = buffer.rfind(b"\n")
     found = _JUNK.match(buffer, newline + 1)

@@ -1,8 +1,8 @@
-"""Syslog framings of a mail log, as senders and relays write them, to the framing of a file.
+"""Removes the syslog headers that senders and relays write before the lines of a mail log.
 
-The tag is the name of the log subscription, which the administrator chooses: any tag will do.
-What counts is a level right behind it. Seen, with and without a priority in front, also with parts
-of a second, and with a day of one digit behind one space, as where spaces were squeezed:
+The tag is the name of the log subscription, which the administrator chooses, so any tag will do if
+a level follows it. Seen with and without a priority, with fractions of a second, and with a single
+space before a day of one digit:
 
     Apr 22 11:44:48 mail_logs: Info: ...
     Apr 22 11:44:48 esa1 mail_logs: Info: ...
@@ -14,30 +14,29 @@ of a second, and with a day of one digit behind one space, as where spaces were 
     2009 Apr 22 11:44:48 esa1 mail [info] mail_logs:nopid Info: ...
     Apr 22 2009 11:44:48 esa1 mail_logs: Info: ...
 
-There may be more than one space, or a tab, between the parts of a header, and behind the level;
-none behind the colon of the tag; and the number of bytes before the priority (``129 <22>1 ...``,
-RFC 6587). A relay may put a header of its own, or columns between tabs, before a line that has a
-header. Then the inner one counts:
+The parts of a header and the level may be followed by several spaces or a tab, the colon of the tag
+by none. The number of bytes may come first (``129 <22>1 ...``, RFC 6587). A relay may put its own
+header, or columns between tabs, before a line with a header. Then the inner one counts:
 
     <111>Aug 10 10:00:24 esa1 mail_logs: Mon Aug 10 10:00:24 2020 Info: ...
     <111>Aug 10 10:01:24 relay1 esa: Aug 10 10:01:24 192.0.2.1 mail_logs: Info: ...
     2020-08-10 10:01:24 (tab) Mail.Info (tab) 192.0.2.1 (tab) Aug 10 10:01:24 mail_logs: Info: ...
 
-Lines of files whose stamps a relay has rewritten are read, too:
+Lines of files with a timestamp rewritten by a relay:
 
     Wed Apr 2 11:44:48 2009 Info: ...
     Wed Apr 22 11:44:48.123 2009 Info: ...
 
-Daemons write a message that comes again only once, and then how often:
+Daemons may write a repeated message once, and then how often it came:
 
     Apr 22 11:44:50 esa1 mail_logs: message repeated 3 times: [ Info: SMTP Auth: ...]
     Apr 22 11:44:55 esa1 last message repeated 4 times
 
-Such a line stands for as many logins as it says, each as the daemon would have written it. The
-second one repeats the last message of its host, if that was a login, and of its program, if it
-names one; at the beginning of a file that message is not known, and the line is only counted. A
-number is quickly written: so a message comes :data:`MAX_TIMES` times at most, and messages of one
-file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and counted.
+Such a line counts as that many logins, each as the daemon would have written it. The second form
+repeats the last message of its host, and of its program if it names one, if that was a login; at
+the beginning of a file that message is unknown, and the line is only counted. Since anybody can
+write a large number, a message is repeated :data:`MAX_TIMES` times at most, and the messages of one
+file :data:`TIMES_A_LINE` times on average; the rest is dropped and counted.
 """
 
 import re
@@ -54,14 +53,14 @@ from forwarder.mail_logs.timestamps import (
     format_stamp,
 )
 
-_NO_STAMP = b"LOC Jan  0 00:00:00 0000"  # of a date that no calendar has: refused when it is read
-LOCAL_MARK = b"LOC"  # in place of the day's name: the stamp is local time, as it was written
+_NO_STAMP = b"LOC Jan  0 00:00:00 0000"  # for a date that does not exist: the clock refuses it
+LOCAL_MARK = b"LOC"  # instead of the day's name: the stamp is local time, as written
 
 NAMES = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun", b"|".join(MONTHS)  # of days and months
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 
 _GAP = rb"[ \t]{1,8}"
-"""Between the parts of a stamp: so few that the beginning of a piece shows whether it has one."""
+"""Between the parts of a stamp; limited, so that a stamp shows within :data:`START_BYTES`."""
 
 STAMP = (
     rb"(?:\d{1,5}" + _GAP + rb"(?=<))?"
@@ -73,24 +72,24 @@ STAMP = (
     rb"|(?P<date>\d{4}-\d\d-\d\d)(?:T|" + _GAP + rb")(?P<clock>\d\d:\d\d:\d\d)" + _FRACTION
     + rb"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d))?(?=[ \t]))"
 )  # fmt: skip
-"""Whatever begins a line in any framing; also that of a file."""
+"""The beginning of a line in any framing, including that of a file."""
 
 _ANY_STAMP = re.sub(rb"\?P<\w+>", rb"?:", STAMP)
 BLANKS = rb"[ \t]++"
 _LEVEL = LEVEL + rb":[ \t]"
 _WORD = rb"[^ \t]+" + BLANKS
-# RFC 5424, by its version: host, application, process, message id, structured data. Where the data
-# end decides which text is the message: a bracket in quotes does not end them.
+# RFC 5424: host, application, process, message id, structured data. The message begins behind the
+# data; a bracket in quotes does not end them.
 _RFC5424 = (
     rb"(?(version)|(?!))(?P<host5>[^ \t]+)" + BLANKS + rb"(?P<app5>[^ \t]+)" + BLANKS
     + _WORD + _WORD + rb'(?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++)'
     rb"[ \t]*+(?:\xef\xbb\xbf)?[ \t]*+"
 )  # fmt: skip
-# An address of IPv6 may end in a colon, as no other host does.
+# Of all hosts, only an IPv6 address may end in a colon.
 HOST = rb"(?:(?P<host>[^ \t]*[^ \t:]|[0-9A-Fa-f:]*::)" + BLANKS + rb")?"
-# What relays put between host and tag: "mail.info" or "mail [info]".
+# Relays put "mail.info" or "mail [info]" between host and tag.
 _FACILITY = rb"(?:[a-z]++[0-7]?(?:\.[a-z]++|" + BLANKS + rb"\[[a-z]++\])" + BLANKS + rb")?"
-# A column that some relays have before the host's: "Mail.Info".
+# Some relays have a column before the host: "Mail.Info".
 _PRIORITY_COLUMN = (
     rb"(?P<column>(?<=\t)[A-Za-z]++[0-7]?\.(?:[Ee]merg|[Aa]lert|[Cc]rit|[Ee]rr|[Ww]arn|[Nn]otice"
     rb"|[Ii]nfo|[Dd]ebug)[a-z]*+\t)?"
@@ -116,9 +115,9 @@ _OUTER = compile_late(
 )
 
 MAX_TIMES = 10_000  # a daemon sums up after seconds or minutes
-TIMES_A_LINE = 20  # of a login that is written, beyond the first MAX_TIMES of a file
-MAX_HOSTS = 16  # whose last message is remembered; it is saved with the position in the file
-MAX_BYTES = 4096  # of a message that is remembered: a daemon cuts what is longer
+TIMES_A_LINE = 20  # per login written, beyond the first MAX_TIMES of a file
+MAX_HOSTS = 16  # whose last message is remembered, and saved with the position in the file
+MAX_BYTES = 4096  # of a remembered message: daemons cut longer ones
 
 _LOGIN = (b"SMTP Auth", b"DCID: ")
 
@@ -129,18 +128,18 @@ _LAST = compile_late(
 _FROM = compile_late(STAMP + BLANKS + HOST)
 _BEHIND_TAG = (b":", b"[")
 
-MAX_RELAYS = 4  # headers before one another; each is of another relay
+MAX_RELAYS = 4  # headers in a row, each of another relay
 
 
 class Framed(NamedTuple):
-    """A line out of its syslog framing."""
+    """A line without its syslog framing."""
 
-    line: bytes  # the whole line; of a repeated message, as it would have been written each time
+    line: bytes  # the whole line; a repeated message as it would have been written
     stamp: bytes  # 24 bytes, as a file has it
     level: int  # where the level begins in the line, in bytes
-    message: int  # where the message begins, behind the level and all spaces
+    message: int  # where the message begins, behind the level and its spaces
     header: SyslogHeader | None  # None for a line of a file
-    tag: int = -1  # where the tag begins in the line, in bytes; -1 if there is none before a colon
+    tag: int = -1  # where the tag begins in the line, in bytes; -1 without a tag and colon
     times: int = 1  # how often the message counts
     dropped: int = 0  # how often it was repeated beyond that
 
@@ -149,15 +148,12 @@ class Unframed(NamedTuple):
     """The headers of a line."""
 
     found: re.Match[bytes]  # the innermost stamp, up to the level
-    header: re.Match[bytes] | None  # the innermost header, if there is one
-    repeated: re.Match[bytes] | None  # the header that says that the message was repeated
+    header: re.Match[bytes] | None  # the innermost header
+    repeated: re.Match[bytes] | None  # the header that reports a repeated message
 
 
 class SyslogFraming:
-    """Reads the syslog headers of one file.
-
-    It remembers the last login of each host, which a later line may repeat.
-    """
+    """Reads the syslog headers of one file; later lines may repeat the last login of each host."""
 
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
@@ -167,17 +163,17 @@ class SyslogFraming:
         self._last: dict[str | None, bytes] = {}  # by host, the line from the tag on
 
     def dump(self) -> list[Any]:
-        """Return what another object needs to go on with the file, as JSON and bytes."""
+        """Return what another object needs to continue the file, as JSON and bytes."""
         return [*self.years.dump(), self._left, [*self._last.items()]]
 
     def restore(self, values: list[Any]) -> None:
-        """Go on where another object was."""
+        """Continue where another object was."""
         *years, self._left, last = values
         self.years.restore(*years)
         self._last = {host: text.encode("latin-1") for host, text, *_ in last}
 
     def read(self, line: bytes) -> Framed | None:
-        """Take a line out of its framing; None if it is not a line of a mail log."""
+        """Remove the framing of a line; None if it is not a line of a mail log."""
         unframed, times, is_last = unframe(line), None, False
         if unframed is None:
             line, times = self._find_last(line)
@@ -194,7 +190,7 @@ class SyslogFraming:
         framed = self._read_header(line, unframed)
         is_login = line.startswith(_LOGIN, framed.message)
         if times is not None and is_login:
-            # What describes a connection says the same however often it comes.
+            # A line about a connection means the same however often it comes.
             kept = min(times, self._left)
             self._left -= kept
             framed = framed._replace(times=kept, dropped=times - kept)
@@ -203,13 +199,13 @@ class SyslogFraming:
         return framed
 
     def forget(self, line: bytes | None = None) -> None:
-        """Note a line of another log, or None for lines without a header."""
+        """Forget the login that a line of another log follows; None for lines without a header."""
         if self._last:
             found = None if line is None else _FROM().match(line)
             self._last.pop(None if found is None else text_of(found["host"]), None)
 
     def _note(self, framed: Framed, host: str | None, *, is_login: bool) -> None:
-        """Note a line of a mail log, which may be repeated."""
+        """Remember a line of a mail log, which may be repeated."""
         last = self._last
         if last:
             last.pop(host, None)
@@ -222,9 +218,9 @@ class SyslogFraming:
                     del last[next(iter(last))]
 
     def _find_last(self, line: bytes) -> tuple[bytes, int | None]:
-        """Find the login that a line repeats without naming it, and how often it came.
+        """Return the login that a line repeats, as it would have been written, and how often.
 
-        The line is then as it would have been written each time; any other is the same, with None.
+        Any other line is returned as it is, with None.
         """
         found = _LAST().match(line)
         text = None if found is None else self._last.get(text_of(found["host"]))
@@ -243,7 +239,7 @@ class SyslogFraming:
         number = None if priority is None else int(priority)
         if header is None:
             known = SyslogHeader(number, None, None, None, offset)
-            # Up to its message, a file's line is the same in JSON: documents rely on it.
+            # Documents rely on it that a file's line needs no escapes in JSON up to its message.
             is_of_file = number is None and offset is None and b"\t" not in line[:message]
             return Framed(line, stamp, level, message, None if is_of_file else known)
         hostname, appname = header["host"] or header["host5"], header["tag"] or header["app5"]
@@ -257,7 +253,7 @@ class SyslogFraming:
         return Framed(line, stamp, level, message, known, header.start("tag"))
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
-        """Return the stamp of a file, and the offset where the line has one itself."""
+        """Return the stamp as a file has it, and the offset if the line has one."""
         date = found["date"]
         if date is None:
             month, day, time = found["month"], found["day"], found["time"]
@@ -266,7 +262,7 @@ class SyslogFraming:
             return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
         iso = date + b"T" + found["clock"]
         if iso.endswith(b":60"):
-            # A leap second, which no calendar arithmetic here has.
+            # A leap second, which datetime does not have.
             iso = iso[:-2] + b"59"
         try:
             moment = datetime.fromisoformat((iso + (found["zone"] or b"")).decode())
@@ -296,13 +292,13 @@ def unframe(line: bytes) -> Unframed | None:
 
 
 def find_message(line: bytes, level: int) -> int:
-    """Find where the message begins, in bytes: behind the level and all spaces."""
+    """Return where the message begins, in bytes: behind the level and its spaces."""
     start = line.index(b":", level) + 1
     return len(line) - len(line[start:].lstrip(b" \t"))
 
 
 def text_of(value: bytes | None) -> str | None:
-    """Decode a header's word; ``-`` is RFC 5424 for none."""
+    """Decode a word of a header; ``-`` means none (RFC 5424)."""
     return None if value in (None, b"-") else value.decode("utf-8", "replace")
 
 

@@ -1,17 +1,17 @@
-"""The log's own time: stamps to instants, years that stamps lack, and clocks that are wrong.
+"""The log's own time: timestamps, the years they lack, and clocks that are wrong.
 
-A stamp is local time with whole seconds and no zone. Its offset comes, in this order, from the
-stamp itself (marked ``UTC`` by framing), from the header of its file, from the time zone that the
-operator gave, or is taken as zero; the last is remembered for a warning.
+A stamp is local time with whole seconds and no zone. Its offset comes from the stamp itself (marked
+``UTC`` by framing), else from the header of its file, else from the operator's time zone. Without
+any of them it is UTC, and a warning says so.
 
-Where clocks are set back an hour happens twice, and a zone does not tell which one a line means:
-the first one is taken, that is the offset before the change. A file header has no such doubt.
+When clocks are set back, an hour occurs twice. A zone does not tell which one a line means, so the
+first is taken: the offset before the change. With a file header there is no such doubt.
 
-The first stamp of a file without a year gets the one that the operator gave, or the latest one in
-which it is not after the time of the file. From there on, years follow the lines.
+If the first stamp of a file has no year, it gets the operator's, or the latest that does not make
+it later than the file. From there on, years follow the lines.
 
-A message never arrives before it is written. It may arrive late, when it had to wait on its way; so
-what is behind is the clock of the appliance only if everything that arrives for a while is.
+A message never arrives before it is written, but it may be delayed. So an appliance's clock is
+behind only if everything that arrives for a while is.
 """
 
 import re
@@ -23,12 +23,12 @@ from typing import Any
 from forwarder.cache import BoundedCache
 from forwarder.events import Instant, new_instant
 
-UTC_MARK = b"UTC"  # in place of the day's name: framing has converted this stamp to UTC
+UTC_MARK = b"UTC"  # instead of the day's name: framing has converted the stamp to UTC
 
 MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _CLOCK = re.compile(rb"(?s:...) (\w{3}) ([ \d]\d) (\d\d):(\d\d): (\d{4})")  # without its seconds
 _SECONDS = {b"%02d" % x: x for x in range(60)} | {b"60": 59}
-"""By their digits. A leap second is written :60; no calendar arithmetic here has one."""
+"""By their digits. A leap second is written :60, which datetime does not have."""
 _Minute = tuple[int, bytes, bytes, str]
 """The fields of an instant at the beginning of a minute, its texts without their seconds."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
@@ -38,12 +38,11 @@ _MINUTE = timedelta(minutes=1)
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)  # by which a stamp may be ahead of its file: zones and clocks differ
 _BACK = timedelta(days=31)
-"""By which a stamp may be earlier than the one before. Further back is the next year, unless that
-is still to come: logs are put together in some order."""
+"""By which a stamp may be earlier than the one before; further back means the next year, unless
+that lies in the future. Logs may be concatenated in any order."""
 
 MAX_SKEW_SECONDS = 300
-"""Between two clocks; Kerberos allows as much by default. Also for how long everything has to be
-late."""
+"""Between two clocks; the default of Kerberos. Also how long everything has to be late."""
 _UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
@@ -51,17 +50,17 @@ class Clock:
     """Reads stamps."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
-        self.zone = zone  # of stamps that no file header covers; None if the operator gave none
+        self.zone = zone  # of stamps without a file header; None if the operator gave none
         self.offset: timedelta | None = None  # local time minus UTC by the header of a file
         self.instants = BoundedCache(self._convert)
-        """At this offset, by their stamps. To ask here costs no call; see :meth:`read`."""
+        """By stamp, at this offset. A look-up here costs no call, unlike :meth:`read`."""
         self._minutes = BoundedCache(self._convert_minute)
-        self.assumed_utc = False  # whether a stamp was, because nothing said otherwise
+        self.assumed_utc = False  # whether a stamp was taken as UTC for want of an offset
 
     def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:
         """Convert a stamp of 24 bytes, ``Wed Apr 22 11:43:59 2009``, at the offset of its file.
 
-        Of the day's name only ``UTC`` counts. None for a stamp that no calendar has.
+        The day's name is ignored unless it is ``UTC``. None for a time that does not exist.
         """
         if offset is not self.offset:
             self.set_offset(offset)
@@ -79,7 +78,7 @@ class Clock:
         self.set_offset(self.offset)
 
     def _convert(self, stamp: bytes) -> Instant | None:
-        # Most seconds are new, and few of the minutes: what a minute has in common is made once.
+        # Most seconds are new, but few minutes are: what a minute has in common is made once.
         second = _SECONDS.get(stamp[17:19])
         minute = self._minutes[stamp[:17] + stamp[19:]]
         if second is None or minute is None:
@@ -99,7 +98,7 @@ class Clock:
             date = int(year), MONTHS.index(month) + 1, int(day)
             local = datetime(*date, int(hour), int(minutes))  # noqa: DTZ001 - found below
             offset = self._offset_at(local, minute)
-            # As the document has it; no zone of today has odd seconds.
+            # As the document has it; no zone has odd seconds today.
             offset -= offset % _MINUTE
             utc = local - offset
         except (ValueError, OverflowError):
@@ -120,13 +119,13 @@ class Clock:
 
 
 def format_stamp(moment: datetime, mark: bytes) -> bytes:
-    """Return a wall clock as the stamp of a file, 24 bytes, with a mark for the day's name."""
+    """Return local time as the stamp of a file, 24 bytes, with a mark for the day's name."""
     clock = (moment.day, moment.hour, moment.minute, moment.second, moment.year)
     return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, MONTHS[moment.month - 1], *clock)
 
 
 def format_offset(offset: timedelta) -> str:
-    """Return local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
+    """Return local time minus UTC as in ``event.timezone``: ``+02:00``, without odd seconds."""
     minutes = abs(offset) // _MINUTE
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
@@ -137,30 +136,30 @@ class YearFinder:
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
     ) -> None:
-        """Start a file; for the arguments see :class:`~forwarder.mail_logs.framer.Framer`."""
+        """Start a file; see :class:`~forwarder.mail_logs.framer.Framer` for the arguments."""
         self._latest = None if latest is None else _ahead(latest)
         self.restart(near)
         self._year = year  # of the first line, if the operator gave it
 
     def restart(self, near: datetime) -> None:
-        """Find years from a time on, whatever lines said before."""
+        """Find the years of lines near a time, whatever lines said before."""
         self._near, self._year = _ahead(near), None
         self._before: datetime | None = None  # the date of the last line that had no year
         # The last date and its year: most lines are of one day.
         self._dated = b"", b"", b""
 
     def dump(self) -> list[Any]:
-        """Return what another finder needs to go on with the file, as values of JSON."""
+        """Return what another finder needs to continue the file, as JSON."""
         before = self._before and self._before.isoformat()
         return [self._near.isoformat(), self._year, before]
 
     def restore(self, near: str, year: int | None, before: str | None) -> None:
-        """Go on where another one was."""
+        """Continue where another finder was."""
         self._near, self._year = datetime.fromisoformat(near), year
         self._before = None if before is None else datetime.fromisoformat(before)
 
     def find(self, month: bytes, day: bytes) -> bytes:
-        """Return the year of a date, as ``Apr`` and ``22``; ``0000`` where there is none."""
+        """Return the year of a date, such as ``Apr`` and ``22``; ``0000`` if it does not exist."""
         if self._dated[:2] == (month, day):
             return self._dated[2]
         number = MONTHS.index(month) + 1
@@ -187,7 +186,7 @@ class YearFinder:
 
 
 def _latest(month: int, day: int, limit: datetime) -> datetime | None:
-    """Return the latest such date that is not after a limit."""
+    """Return the latest such date up to a limit."""
     years = range(limit.year, limit.year - 9, -1)  # leap years are up to eight years apart
     return next((x for x in _dates(years, month, day) if x <= limit), None)
 
@@ -214,9 +213,9 @@ class Skew:
         self._least = 0.0  # of all since then: how far a stamp was ahead
 
     def compare(self, epoch: int, arrival: datetime) -> int | None:
-        """Take the time of a message, in seconds since 1970, and when it arrived.
+        """Compare the time of a message, in seconds since 1970, with that of its arrival.
 
-        Return by how many seconds the clock is ahead or, negative, behind; None if it may be right.
+        Return how many seconds the clock is ahead (behind if negative); None if it may be right.
         """
         now = arrival.timestamp()
         ahead = epoch - now
@@ -232,6 +231,6 @@ class Skew:
 
 
 def say_skew(seconds: int) -> str:
-    """Say by how much a clock is off."""
+    """Describe how much a clock is off."""
     unit, name = next(x for x in _UNITS if abs(seconds) >= 2 * x[0])
     return f"{abs(seconds) // unit:,} {name} {'ahead' if seconds > 0 else 'behind'}"

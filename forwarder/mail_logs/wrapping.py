@@ -1,39 +1,39 @@
 """Which pieces make up a line, how they are joined, and how lines end.
 
-A piece is what lies between two newlines. It begins a line, is empty, or may continue the line
-before it; its first bytes tell which (:data:`START_BYTES`), so that a piece without an end need not
-be waited for. Thus a piece that begins with so many spaces or NUL bytes is empty, whatever follows.
-Empty pieces are skipped, and spaces before a timestamp are not part of its line.
+A piece is the text between two newlines. It begins a line, is empty, or may continue the line
+before it. Its first bytes (:data:`START_BYTES`) decide, so that nothing waits for the end of a
+piece: one that begins with that many spaces or NUL bytes is empty, whatever follows. Empty pieces
+are skipped, and spaces before a timestamp are not part of its line.
 
-Logs that were copied from a terminal or a document are wrapped: what does not begin with a
-timestamp continues the line before, unless that one is whole by its form. So a traceback, or the
-output of another program, behind a whole line is not part of it, and never becomes a user's name.
+Logs copied from a terminal or a document are wrapped: text without a timestamp continues the line
+before, unless that is whole by its form. So a traceback or the output of another program behind a
+whole line is not part of it, and never becomes a user's name.
 
-A line that makes or describes a login mostly ends in the appliance's own words (``_ENDS``). Where
-it does not, as at a profile or a server, its end cannot be told from the place where a copy broke
-off. A form shows in how a line begins and how it ends; so of a long line only that much is looked
-at, and what an attacker writes into a user or a host name takes no time.
+Most lines about logins end in the appliance's own words (``_ENDS``). If a line ends in a profile or
+a server instead, its end looks the same as the place where a copy broke off. The beginning and the
+end of a line show its form, so only these are examined: text that an attacker writes into a user or
+host name takes no time.
 
 Some copies break lines between words, others cut them at a width, within words. Pieces are joined
-with a space, or with nothing where only that gives a known form. Where both do:
+with a space, or with nothing if only that gives a known form. If both do:
 
-* Of three pieces or more, those that all have one width, but for the last, were cut at it.
-* Two pieces were cut, too, if the seam is within a name: hardly any has a space. They were not cut
-  where the text at the seam is made of words, as the answer of a server and the name of an
-  interface are, nor if the second piece is the wider one.
-* What the file's wrapped lines before it show goes first: a line that is only known with nothing
-  at its seam was cut, and so are those behind it. One that is only known with a space was wrapped
-  between words, and so are those behind it that are indented alike, as long as none was cut. (With
-  one more space before it, a continuation may be one that was cut before a space of its own.)
-* A login ends in the name of a profile, which may be cut, too: if what is behind is a single word
-  and the last piece, and the pieces look cut.
-* A single space before a continuation is the text's own: indentation is wider.
+* Three or more pieces of one width, except the last, were cut at that width.
+* Two pieces were also cut if the seam is within a name, as hardly any name has a space. They were
+  not cut if the text at the seam consists of words, such as the answer of a server or the name of
+  an interface, or if the second piece is wider.
+* Earlier wrapped lines of the file take precedence. A line that is only known with nothing at its
+  seam was cut, and so are the lines after it. A line that is only known with a space was wrapped
+  between words, and so are later ones with the same indentation, as long as none was cut. (One more
+  space may mean that a continuation was cut before a space of its own.)
+* A login ends in the name of a profile, which may be cut as well: if the rest is a single word and
+  the last piece, and the pieces look cut.
+* A single space before a continuation belongs to the text: indentation is wider.
 
-That several lines have one width shows no cut: lines of one form have their spaces at one place.
+Several lines of one width do not show a cut: lines of one form have their spaces at the same place.
 
-What no rule can decide, in the first wrapped line of a file, of two pieces: a user with a space at
-which it was broken, an answer that was cut within a word, and a user that was cut before a space of
-its own where the continuation is indented, too.
+No rule can decide, in the first wrapped line of a file, with two pieces: a user broken at a space
+of its own, an answer cut within a word, and a user cut before a space of its own if the
+continuation is indented as well.
 """
 
 import re
@@ -49,47 +49,47 @@ from forwarder.mail_logs.messages import is_profile_cut
 from forwarder.mail_logs.syslog import STAMP, unframe
 
 MAX_LINE_BYTES = 1 << 16
-"""A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
-is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
+"""A user name has at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
+is longer. Fluent Bit stops at 32 KiB, Vector drops lines above 100 KiB."""
 
-START_BYTES = 160  # more than any timestamp with its priority has, and the spaces before it
+START_BYTES = 160  # more than any timestamp with its priority and the spaces before it
 
 MAX_PIECES = 32
-"""Pieces of which a line is put together. An address has at most 320 characters (RFC 3696), and a
-line of a login some 150 more: that is 12 pieces at a width of 40."""
+"""Pieces of a line. An address has at most 320 characters (RFC 3696), and a login line about 150
+more: that is 12 pieces at a width of 40."""
 
 MAX_BEGIN = 512
-"""Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
-MAX_END = 512  # bytes at the end: the longest known end has the answer of a server in it
+"""Bytes examined at the beginning of a line: headers of relays, and the head of its form."""
+MAX_END = 512  # bytes examined at the end: the longest known one has the answer of a server
 
 BOM = rb"(?:\xef\xbb\xbf)?"
 # A BOM may stand before NUL bytes, and either or both before spaces.
 START = re.compile(BOM + rb"\x00*+[ \t]{0,32}+(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))")
 _EMPTY = re.compile(BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*+\Z)" % START_BYTES)
 _PIECE = re.compile(rb"\n(?:(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
-"""Many empty pieces go in one step."""
+"""Many empty pieces are skipped in one step."""
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
 _BLANKS = (b" ", b"\t")
 
 
 class End(IntEnum):
-    """What the end of a line says."""
+    """What is known about the end of a line."""
 
-    UNKNOWN = 0  # of no known form, or not yet
-    CUT = 1  # a login of which the end is missing
-    LOOSE = 2  # may be there, and may be missing: an address or a number could go on
-    OPEN = 3  # there, but for parts that not every line of the form has
-    NAMED = 4  # there; a name that is the end of it may have been cut
+    UNKNOWN = 0  # no known form, or not yet
+    CUT = 1  # missing, of a login
+    LOOSE = 2  # may be missing: an address or a number could continue
+    OPEN = 3  # there, except for optional parts
+    NAMED = 4  # there, but the name at the end may be cut
     WHOLE = 5  # there
 
 
 @dataclass
 class Wraps:
-    """How the wrapped lines of one file were broken so far."""
+    """How the wrapped lines of a file were broken so far."""
 
     was_cut: bool | None = None
-    """At a width, within words; False for between words, None where no line has shown it."""
+    """True at a width, within words; False between words; None if no line has shown it."""
     indent: int = 0  # spaces before the continuation of that line
 
 
@@ -99,14 +99,14 @@ class Found(NamedTuple):
     start: int  # where it begins, in bytes
     line: bytes
     is_truncated: bool
-    has_dropped: bool  # whether something came behind it that is neither a line nor a part of it
+    has_dropped: bool  # whether the text behind it is neither a line nor part of it
 
 
 def join_lines(stretch: bytes, wraps: Wraps | None) -> Iterator[Found]:
-    """Join what is wrapped, and drop what is over :data:`MAX_LINE_BYTES`.
+    """Join wrapped lines, and cut them at :data:`MAX_LINE_BYTES`.
 
-    The stretch has whole lines, each behind a newline. ``wraps`` is how lines before were wrapped;
-    it learns from these. It is None where no line is: what does not begin one is dropped.
+    The stretch has whole lines, each behind a newline. ``wraps`` is how earlier lines were wrapped,
+    and is updated. If it is None, no line is wrapped, and text that does not begin one is dropped.
     """
     pieces: list[bytes] = []
     start = 0
@@ -117,14 +117,14 @@ def join_lines(stretch: bytes, wraps: Wraps | None) -> Iterator[Found]:
             if pieces:
                 yield _found(start, pieces, wraps)
             pieces, start = [piece[begun.start("junk_end") :]], at + begun.start("junk_end")
-        # What begins behind the limit does not count: with small reads it would not be seen.
+        # A piece that begins behind the limit does not count: small reads would not see it.
         elif not pieces or at - start > MAX_LINE_BYTES + 1 or _EMPTY.match(piece):
             continue
         else:
             pieces.append(piece)
         over = at + len(piece) - start - MAX_LINE_BYTES
         if over > 0:
-            # The newline before the piece may be over the limit, too.
+            # The newline before the piece may be over the limit as well.
             pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
             yield _found(start, pieces, wraps, is_truncated=True)
             pieces = []
@@ -144,27 +144,26 @@ class _Joined(NamedTuple):
     line: bytes
     number: int  # of pieces
     end: End
-    matters: bool | None
-    """Whether it may become a login or describe one; None where there is no message yet."""
-    was_cut: bool | None  # what it shows itself of how it was wrapped
+    matters: bool | None  # whether it may be about a login; None without a message so far
+    was_cut: bool | None  # what it shows about how it was wrapped
 
 
 def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, int]:
-    """Put a line together again; return it, and how many of the pieces it is made of.
+    """Join a line; return it, and how many of the pieces it consists of.
 
-    ``pieces`` are its first one, and whatever is behind it up to the next line; none is empty.
-    ``wraps`` is how lines of the file before it were wrapped; it learns from this one.
+    ``pieces`` are its first one and all others up to the next line; none is empty. ``wraps`` is how
+    earlier lines of the file were wrapped, and is updated.
     """
     if len(pieces) == 1:
         return pieces[0].removesuffix(b"\r"), 1
     wraps = wraps or Wraps()
     best: _Joined | None = None
-    begun: _Joined | None = None  # the least of it that has a message
+    begun: _Joined | None = None  # with the fewest pieces that have a message
     for number in range(1, min(len(pieces), MAX_PIECES) + 1):
         joined = _join_known(pieces[:number], wraps)
         if begun is None and joined.matters is not None:
             begun = joined
-        # What is cut is a login anyhow: only the least of it that is one counts.
+        # A cut line is a login anyhow, so only the fewest pieces that make one count.
         if joined.end > (End.CUT if best else End.UNKNOWN):
             best = joined
         is_named = joined.end is End.NAMED and not _is_name_cut(pieces, number)
@@ -181,7 +180,7 @@ def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, in
 
 
 def _join_known(pieces: Sequence[bytes], before: Wraps) -> _Joined:
-    """Join pieces in the way that gives a known form, and that lines before have shown."""
+    """Join pieces in the way that gives a known form, or that earlier lines have shown."""
     ways, between_words = [_with_spaces(pieces)], False
     if len(pieces) > 1:
         indent = _indent(pieces)
@@ -199,7 +198,7 @@ def _join_known(pieces: Sequence[bytes], before: Wraps) -> _Joined:
         end, text = read_ending(short[start:])
         if end > End.CUT:
             known.append(line)
-        # The first way holds, unless the second does as well and fits better.
+        # The first way is used, unless the second is possible and fits better.
         if end > best_end or (
             end is best_end is not End.UNKNOWN
             and (best, line) == (ways[0], ways[1])
@@ -218,20 +217,20 @@ def _join_known(pieces: Sequence[bytes], before: Wraps) -> _Joined:
 
 
 def _has_space(seam: tuple[bytes, bytes]) -> bool:
-    """Whether a space of the text may be at a seam, which then was no end of a word."""
+    """Whether a space at a seam may belong to the text."""
     before, piece = seam
     is_single = piece[:1] in _BLANKS and piece[1:2] not in _BLANKS
     return is_single or before.removesuffix(b"\r").endswith(_BLANKS)
 
 
 def _is_name_cut(pieces: Sequence[bytes], number: int) -> bool:
-    """Whether the name that so many pieces end in goes on: in one word, the last one."""
+    """Whether the name at the end of that many pieces continues in one word, the last piece."""
     is_last = len(pieces) == number + 1
     return is_last and _is_cut(pieces, is_text=False) and _NAME.fullmatch(pieces[-1]) is not None
 
 
 def _is_cut(pieces: Sequence[bytes], *, is_text: bool) -> bool:
-    """Whether pieces were cut at a width, where their text does not show it."""
+    """Whether pieces look cut at a width, if their text does not show it."""
     first, *others, last = [x.removesuffix(b"\r") for x in pieces]
     width, indent = len(first), _indent(pieces)
     # A width may include the indentation or not.
@@ -255,7 +254,7 @@ def _with_spaces(pieces: Sequence[bytes]) -> bytes:
 
 
 def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
-    """Join pieces that were cut; a narrower one has lost the space at its end."""
+    """Join pieces that were cut; a narrower one lost the space at its end."""
     pieces = [x.removesuffix(b"\r") for x in pieces]
     width = max([len(pieces[0]), *(len(x) - indent for x in pieces[1:-1])])
     parts = [pieces[0]]
@@ -267,7 +266,7 @@ def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
 
 
 def is_partial(line: bytes) -> bool:
-    """Whether a line that no newline ends, in any framing, is a piece of one that matters."""
+    """Whether a line without a newline, in any framing, is part of a line about a login."""
     line = shorten(line)
     start = find_message(line)
     if start is None or not matters(line[start:]):
@@ -332,20 +331,20 @@ _ENDS = [
         (End.WHOLE, rb"Time offset from UTC: [-+]?\d{1,5} seconds"),
     )
 ]
-"""How lines end that make or describe a login; the first that a message matches counts."""
+"""The ends of lines about logins; the first one that a message matches counts."""
 
 _MATTERS = re.compile(rb"SMTP Auth|DCID: |New (?:SMTP|smtp) |ICID \d+ [A-Z]+ SG ")
 
 
 def shorten(line: bytes) -> bytes:
-    """Drop what does not matter of a long line: all but its beginning and its end."""
+    """Keep only the beginning and the end of a long line."""
     if len(line) <= MAX_BEGIN + MAX_END:
         return line
     return line[:MAX_BEGIN] + line[-MAX_END:]
 
 
 def find_message(line: bytes) -> int | None:
-    """Find where the message begins, in bytes; None if this is not a line of a mail log."""
+    """Return where the message begins, in bytes; None if it is not a line of a mail log."""
     if REGULAR.match(line):
         return line.index(b": ", STAMP_BYTES) + 2
     unframed = unframe(line)
@@ -353,12 +352,12 @@ def find_message(line: bytes) -> int | None:
 
 
 def read_ending(message: bytes) -> tuple[End, bytes]:
-    """Say how a message ends, and which part of it is made of words with spaces between them.
+    """Return how a message ends, and the part of it that consists of words with spaces.
 
-    What :func:`shorten` leaves of it is enough.
+    The message may be what :func:`shorten` left.
     """
     message = message.rstrip()
-    # White space in a user is the user's own.
+    # White space in a user belongs to the user.
     if not message.startswith(b"SMTP "):
         message = b" ".join(message.split())
     for end, pattern in _ENDS:
@@ -371,5 +370,5 @@ def read_ending(message: bytes) -> tuple[End, bytes]:
 
 
 def matters(message: bytes) -> bool:
-    """Whether a message begins like one that makes or describes a login."""
+    """Whether a message begins like one about a login."""
     return _MATTERS.match(message) is not None
