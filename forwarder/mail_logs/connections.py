@@ -1,7 +1,7 @@
 """The open connections of one stream: the lines that describe them, and the sessions on them.
 
-Lines are kept as they are, and only a login looks into them: most connections never see one. After
-a login that succeeded, what the session sends is counted until its connection ends.
+Lines are kept as they are and parsed at the first login, as most connections never see one. After a
+successful login, what the session sends is counted until its connection ends.
 """
 
 import re
@@ -34,25 +34,25 @@ from forwarder.mail_logs.scanner import BlockReader, Location
 from forwarder.mail_logs.timestamps import Clock
 
 MAX_OPEN = 65_536
-"""An appliance serves some thousand connections at once; these take about 40 MB of memory.
-fail2ban's join of this kind holds 100."""
+"""An appliance serves some thousand connections at once; this many take about 40 MB of memory.
+A join of this kind in fail2ban holds 100."""
 
 MAX_LINES = 16
-"""Lines kept of one connection; beyond, the older half is dropped. A connection has two: its policy
-and its TLS line."""
+"""Lines kept of one connection; beyond, the older half is dropped. Usually there are two, of policy
+and TLS."""
 
 MAX_LINE = 2_048
-"""Bytes of a line that count: a name in reverse DNS has 255. Of a longer ``New`` line it is the
-beginning, which has the address; any other longer line is ignored."""
+"""Bytes of a line; a name in reverse DNS has 255. A longer ``New`` line is cut, as its beginning
+has the address; any other longer line is ignored."""
 
 MAX_MESSAGES = 65_536
-"""Messages of open sessions that are followed, 15 MB; beyond, the oldest eighth is dropped, and
-their recipients and sizes are no longer counted."""
+"""Messages of open sessions that are followed, 15 MB; beyond, recipients and sizes of the oldest
+eighth are no longer counted."""
 
 MAX_USERS = 16
-"""Users that a session names. SMTP allows one login a session (RFC 4954, section 4)."""
+"""Users named in a session. SMTP allows one login per session (RFC 4954, section 4)."""
 
-# About what each takes, in bytes of memory.
+# Approximate memory of each, in bytes.
 _CONNECTION_BYTES = 400
 _LINE_BYTES = 64
 _STATS_BYTES = 600
@@ -69,18 +69,16 @@ _STARTED, _RECIPIENT, _READY, _ABORTED = (
 )
 
 RawConnection = tuple[bytes | None, timedelta | None, list[bytes]]
-"""A connection as the log has it: its ``New`` line, None where another line is the first; local
-time minus UTC by the header of that file; the other lines that describe it, in order."""
+"""A connection in the log: its ``New`` line, None if another line came first; local time minus UTC
+by the header of that file; the other lines that describe it, in order."""
 
 
 @dataclass(slots=True)
 class SessionStats:
     """What a session has done so far."""
 
-    id: str = field(init=False)
-    """Of the login that it began with."""
-    last: Instant = field(init=False)
-    """The time of the last login that succeeded."""
+    id: str = field(init=False)  # of its first login
+    last: Instant = field(init=False)  # the time of its last successful login
     successes: int = 0
     user: str | None = None
     users: list[str] = field(default_factory=list)
@@ -90,7 +88,7 @@ class SessionStats:
     mids: set[bytes] = field(default_factory=set)
 
     def succeed(self, user: str | None, time: Instant, name: str) -> None:
-        """Count a login that succeeded, by the id of its event."""
+        """Count a successful login, by the id of its event."""
         if not self.successes:
             self.id = name
         self.successes += 1
@@ -102,26 +100,25 @@ class SessionStats:
 
 LoginState = tuple[Connection | None, int, int, SessionStats | None]
 """The logins on a connection: what its lines say, None after a new line until it is needed; the
-time of the last attempt, in seconds since 1970; how many failed; its session, if one succeeded."""
+time of the last attempt, in seconds since 1970; failures; the session after a successful login."""
 NO_LOGIN: LoginState = (None, 0, 0, None)
-
 
 Nowhere = tuple[None, None, int, None, None]
 
 Closing = tuple[CloseReason, Origin, Instant, Location | Nowhere]
-"""How a session ends: why, in which file, when, and at which line."""
+"""The end of a session: reason, file, time and line."""
 
 _NOWHERE: Nowhere = (None, None, 0, None, None)
-"""In place of a line's location, where no line ends it."""
+"""Instead of a location, if no line ends it."""
 
 
 class WaitingLogin(NamedTuple):
-    """A login over syslog whose connection is not known yet."""
+    """A login over syslog whose connection is still unknown."""
 
     arrival: float  # seconds since 1970
     name: bytes  # of the connection: `ICID 5`
     address: bytes | None  # of the smart host; None for a client's login
-    event: Event  # without its connection
+    event: Event  # without a connection
 
 
 class WaitingEnd(NamedTuple):
@@ -130,8 +127,8 @@ class WaitingEnd(NamedTuple):
     arrival: float  # seconds since 1970
     name: bytes  # of the connection
     epoch: int  # when it ended by the log, in seconds since 1970
-    start: Instant | None  # of a client's connection: when it began, as far as is known
-    closing: Closing | None  # of a client's connection
+    start: Instant | None  # of the connection, if known
+    closing: Closing | None  # None for a connection to a smart host
 
 
 _CLOSED = Outcome(Action.SESSION_CLOSED, SUCCESS, None, None, None, None)
@@ -154,9 +151,9 @@ class Messages:
         self.followed: dict[bytes, Message] = {}  # by MID
 
     def silent_since(self, epoch: int) -> list[bytes]:
-        """Return the connections whose last login is older, in seconds since 1970."""
+        """Return the connections whose last login is before a time, in seconds since 1970."""
         silent = [x for x in self.sessions.items() if x[1].last.epoch < epoch]
-        # Ordered by what outlives the process.
+        # In an order that is the same after a restart.
         return [icid for icid, _ in sorted(silent, key=lambda x: (x[1].last.epoch, x[0]))]
 
     def leave(self, icid: bytes) -> None:
@@ -167,7 +164,7 @@ class Messages:
                 del self.followed[mid]
 
     def hand_over(self, icid: bytes, other: "Messages") -> None:
-        """Let others follow a session, if there is one, and its messages."""
+        """Hand over a session, if there is one, and its messages."""
         session = self.sessions.pop(icid, None)
         if session is not None:
             other.sessions[icid] = session
@@ -187,9 +184,9 @@ class Messages:
         session.messages += 1
 
     def change(self, mid: bytes, verb: bytes, line: bytes) -> None:
-        """Read a line about a message that is followed: a recipient, its size, or its end.
+        """Read a line about a followed message: a recipient, its size, or its abort.
 
-        ``verb`` is the word behind its number; empty for a message that was aborted.
+        ``verb`` is the word behind its number, or empty.
         """
         message = self.followed[mid]
         session = message.session
@@ -219,21 +216,20 @@ class Tools(NamedTuple):
     clock: Clock
     counters: Counters
     parser: MessageParser
-    sessions: bool = True
-    """Whether the end of a session is an event."""
+    sessions: bool = True  # whether the end of a session is an event
 
 
 class Connections:
-    """What is open."""
+    """The open connections of one stream."""
 
     def __init__(self, tools: Tools) -> None:
         self._clock, self._parser = tools.clock, tools.parser
-        self.inbound: dict[bytes, RawConnection] = {}  # of clients, by ICID, the oldest first
-        self.outbound: dict[bytes, RawConnection] = {}  # to smart hosts, by DCID, in the same order
-        self.logins: dict[bytes, LoginState] = {}  # of inbound ones, by ICID; each of them is open
+        self.inbound: dict[bytes, RawConnection] = {}  # by ICID, the oldest first
+        self.outbound: dict[bytes, RawConnection] = {}  # by DCID, the oldest first
+        self.logins: dict[bytes, LoginState] = {}  # by ICID, of open connections only
         self.messages = Messages()
-        # Of syslog only, by the names of connections: logins that wait for `New`; ends behind a
-        # login that do not take effect yet; what ended without a login, which may still arrive.
+        # For syslog, by the name of the connection: logins that wait for `New`; ends behind a login
+        # that do not take effect yet; connections that ended without one, which may still arrive.
         self.waiting_logins: dict[bytes, list[WaitingLogin]] = {}
         self.waiting_ends: dict[bytes, WaitingEnd] = {}
         self.ended: dict[bytes, tuple[RawConnection, WaitingEnd]] = {}
@@ -244,7 +240,7 @@ class Connections:
         return len(self.inbound) + len(self.outbound) - len(self.waiting_ends)
 
     def size(self) -> int:
-        """Estimate the memory that is taken, in bytes."""
+        """Estimate the memory used, in bytes."""
         size = 0
         ended = {name: raw for name, (raw, _) in self.ended.items()}
         for connections in (self.inbound, self.outbound, ended):
@@ -259,12 +255,12 @@ class Connections:
     def describe_inbound(
         self, number: bytes, connection: RawConnection, start: Instant | None = None
     ) -> Connection:
-        """Look into the lines of a client's connection; for its start only if that is not given."""
+        """Parse the lines of a client's connection; for its start only if that is not given."""
         line, offset, others = connection
         opened = None
         if line is not None:
             opened = self._parser.read_opened(line[:MAX_LINE])
-            # A line that is not a New line after all says nothing, not even when.
+            # A line that turns out not to be a New line does not even give a time.
             if opened is not None and start is None:
                 clock = self._clock
                 if offset is not clock.offset:
@@ -274,7 +270,7 @@ class Connections:
         facts = self._parser.facts
         for other in others:
             if len(other) <= MAX_LINE:
-                # As behind_number(): a call for each line of a login would cost as much again.
+                # Like behind_number(): a call for each line would double the time.
                 begin = other.index(number, STAMP_BYTES) + len(number) + 1
                 later_policy, later_tls, later_rejected = facts[other[begin:]]
                 policy = later_policy or policy
@@ -287,9 +283,9 @@ class Connections:
     def describe_outbound(
         self, number: bytes, connection: RawConnection | None, address: bytes
     ) -> Connection:
-        """Look into the lines of a connection to the smart host that the login line names.
+        """Parse the lines of a connection to the smart host that the login line names.
 
-        What was opened to another address is not this connection, and none of it is used.
+        A connection to another address is not this one, and nothing of it is used.
         """
         tls = None
         if connection is not None:
@@ -314,13 +310,13 @@ class Connections:
         closing: Closing,
         start: Instant | None = None,
     ) -> Event:
-        """Return the event of a session that ends; the start of the connection if it is known."""
+        """Return the event of a session that ends; ``start`` is the connection's, if known."""
         known, _, failures, session = login
         assert session is not None  # noqa: S101 - the caller has checked it
         reason, origin, time, (offset, original, message, level, syslog) = closing
         self.messages.leave(number)
         known = known or self.describe_inbound(number, connection, start)
-        # A login has one session, and that has one end.
+        # A login has at most one session, which has one end.
         key = derive(session.id, reason.value.encode(), time.epoch)
         users, counts = tuple(session.users), (session.messages, session.recipients, session.size)
         stats = new_session((reason, session.successes, failures, users, *counts))
@@ -332,7 +328,7 @@ class Connections:
         )
 
     def forget(self, numbers: Iterable[bytes], origin: Origin, events: list[Event]) -> None:
-        """Forget clients' connections; the sessions among them end as expired, at their login."""
+        """Forget clients' connections; their sessions end as expired, at their last login."""
         for number in list(numbers):
             connection, login = self.inbound.pop(number), self.logins.pop(number, None)
             if login is not None and (session := login[3]) is not None:
@@ -340,7 +336,7 @@ class Connections:
                 events.append(self.close(number, connection, login, closing))
 
     def hand_over(self, epoch: int, other: "Connections") -> None:
-        """Hand over what began until a time, in seconds since 1970, to one with nothing open."""
+        """Hand over what began up to a time, in seconds since 1970; the other has nothing open."""
         for number, connection in [*self.inbound.items()]:
             _, last, _, _ = self.logins.get(number, NO_LOGIN)
             if self._began(connection, last) <= epoch:
@@ -353,7 +349,7 @@ class Connections:
                 other.outbound[number] = self.outbound.pop(number)
 
     def _began(self, connection: RawConnection, otherwise: int = 0) -> int:
-        """Return when the first line of a connection came, in seconds since 1970."""
+        """Return the time of a connection's first line, in seconds since 1970."""
         opened, offset, others = connection
         lines = others if opened is None else [opened]
         time = self._clock.read(lines[0][:24], offset) if lines else None
@@ -368,18 +364,18 @@ class Connections:
             forget_oldest(self.outbound)
 
     def shrink(self, origin: Origin, events: list[Event]) -> None:
-        """Forget the oldest eighth of what is open, and what has ended."""
+        """Forget the oldest eighth of the open connections, and those that have ended."""
         self.ended.clear()
         forget_oldest(self.outbound, len(self.outbound) // 8 + 1)
         self.forget(islice(self.inbound, len(self.inbound) // 8 + 1), origin, events)
 
 
 def forget_oldest(connections: dict[bytes, RawConnection], number: int | None = None) -> None:
-    """Forget so many of the oldest connections, else an eighth of the most there are."""
+    """Forget a number of the oldest connections; by default, an eighth of the limit."""
     for oldest in list(islice(connections, MAX_OPEN // 8 if number is None else number)):
         del connections[oldest]
 
 
 def at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
-    """Return a time with the offset that its own syslog stamp had."""
+    """Return a time with the offset of its own syslog stamp."""
     return time if syslog is None or syslog.offset is None else time._replace(offset=syslog.offset)

@@ -1,28 +1,28 @@
-"""Lines to events: what a connection was, when a login comes on it.
+"""Joins the lines of one stream into events.
 
-Theory of operation. A login line has a user and no address, the line that opened the connection
-an address and no user; the connection's number joins them. So the correlator keeps, for each
-open connection of one stream, the lines that describe it, as they are. Only a login makes it
-look into them. After a login that succeeded it also counts what the session sends.
+Theory of operation. A login line has a user but no address, and the line that opened its connection
+an address but no user; the connection's number joins them. So the correlator keeps, for each open
+connection of one stream, the lines that describe it, unparsed until a login comes. After a
+successful login it also counts what the session sends.
 
 Rules:
 
-* ``New`` starts a connection, whatever was known of its number: numbers come again. A session on
-  the number's old connection ends as superseded; not so where it is the very line that began it,
-  in a file that overlaps with the one before.
-* ``close`` and ``lost``, and lines that say so in other words, end it. A login behind its end
-  joins nothing: an address is never guessed.
-* A login without a ``New`` line, or earlier than it by more than clocks are set back, is an event
-  all the same, marked as not correlated.
-* Syslog may deliver a policy or TLS line a second or two before ``New``; it then counts for it.
-  Where messages are read as they arrive, other lines may be late, too: see ``disorder``.
-* At most :data:`MAX_OPEN` connections are kept a direction; beyond, the oldest eighth is
-  forgotten. A connection without a login for :data:`MAX_AGE` of the log's own time is forgotten
-  too. A session that is forgotten ends as expired.
-* Nothing depends on where blocks are cut, nor on the wall clock.
+* ``New`` starts a connection, whatever was known about its number: numbers are reused. A session on
+  the old connection ends as superseded, unless the line is the very one that began it, read again
+  in an overlapping file.
+* ``close``, ``lost`` and lines of the same meaning end it. A login after that joins nothing: an
+  address is never guessed.
+* A login without a ``New`` line, or earlier than it by more than clocks are set back, still becomes
+  an event, marked as not correlated.
+* A policy or TLS line may come a second or two before ``New`` over syslog, and then counts. For
+  other lines that messages deliver late, see ``disorder``.
+* At most :data:`MAX_OPEN` connections are kept per direction; beyond, the oldest eighth is
+  forgotten. So is a connection without a login for :data:`MAX_AGE` of the log's own time. A
+  forgotten session ends as expired.
+* Nothing depends on where blocks are cut or on the wall clock.
 
-``read`` tells the frequent kinds of line apart by itself; ``_HANDLERS`` has the method for each
-other one, by the head that the scanner found.
+``read`` handles frequent lines itself; ``_HANDLERS`` has the method for the others, by the head
+that the scanner found.
 """
 
 from collections.abc import Callable
@@ -52,56 +52,51 @@ from forwarder.mail_logs.syslog import LOCAL_MARK
 from forwarder.mail_logs.timestamps import UTC_MARK
 
 MAX_AGE = timedelta(hours=24)
-"""An appliance ends a connection after minutes; what is a day old was never seen to close.
-fail2ban's join holds 5 minutes."""
+"""An appliance ends a connection after minutes; the end of one a day old was missed. A join of this
+kind in fail2ban holds 5 minutes."""
 
 MAX_DISORDER_SECONDS = 5
-"""By which syslog may deliver a line before ``New``; seen are 1 or 2."""
+"""By which a line may precede ``New`` over syslog; 1 or 2 were seen."""
 
 MAX_BACK_SECONDS = 3_600 + MAX_DISORDER_SECONDS
-"""By which a login may seem to come before its connection: clocks are set back by an hour, and
-without the offset of a file header the hour that comes twice is taken for the first one."""
+"""By which a login may seem to precede its connection: clocks are set back by an hour, and without
+a file header the hour that occurs twice is taken for the first one."""
 
 EXPIRY_SECONDS = 60
-"""How often, in the log's own time, the age of all sessions is checked."""
+"""How often the age of all sessions is checked, in the log's own time."""
 
 _MAX_AGE_SECONDS = MAX_AGE // timedelta(seconds=1)
 _MIN_AGE_SECONDS = -MAX_BACK_SECONDS
 _MAX_BACK_IN_ZONE = MAX_BACK_SECONDS + MAX_OFFSET // timedelta(seconds=1)
-# To find a member in its class takes as long as a call.
+# Looking up an enum member takes as long as a call.
 _INBOUND = Action.INBOUND
 _REWRITTEN = (LOCAL_MARK, UTC_MARK)
 _REASONS = {x.value.encode(): x for x in CloseReason}
 
 
 Joining = tuple[Outcome, bytes, str | None, Instant, int, str]
-"""A client's login: outcome, number of the connection, user, time, the same in seconds since 1970,
-and id of the event."""
+"""A client's login: outcome, connection number, user, time, the same in seconds since 1970, and id
+of the event."""
 
 
 class Correlator:
-    """Joins the lines of one stream.
-
-    Attributes:
-        connections: What is open.
-        next_expiry: When sessions are checked for their age, in seconds since 1970.
-    """
+    """Joins the lines of one stream."""
 
     def __init__(self, tools: Tools) -> None:
         self.connections = Connections(tools)
-        self.next_expiry = 0
+        self.next_expiry = 0  # when the age of sessions is checked, in seconds since 1970
         self._clock, self._counters, self._parser, self._sessions = tools
 
     def __init_subclass__(cls) -> None:
-        # The table has functions: those of a subclass have to be put into it.
+        # The table has functions, so those of a subclass have to be put into it.
         cls._HANDLERS = {head: getattr(cls, x.__name__) for head, x in cls._HANDLERS.items()}
 
-    # The frequent kinds are read in the loop: a call for each line would cost as much again.
+    # Frequent lines are handled in the loop: a call for each would double the time.
     def read(self, block: BlockReader) -> None:  # noqa: C901, PLR0912, PLR0915
         """Read the lines of a block that matter, and add events to it.
 
-        Where a file header says another serial number, the rest of the block is left: it may be of
-        another stream.
+        If a file header has another serial number, the rest of the block is left, as it may belong
+        to another stream.
         """
         header, open_ = block.header, self.connections
         inbound, outbound, logins = open_.inbound, open_.outbound, open_.logins
@@ -157,7 +152,7 @@ class Correlator:
                     return
 
     def _open_inbound(self, block: BlockReader, match: Match) -> None:
-        """``New SMTP ICID``: a connection starts, whatever was known of its number."""
+        """``New SMTP ICID``: a connection starts, whatever was known about its number."""
         line, _, number, _, _ = match
         inbound = self.connections.inbound
         old, others = inbound.pop(number, None), []
@@ -201,7 +196,7 @@ class Correlator:
         self.connections.make_space(block)
 
     def _change_outbound(self, block: BlockReader, match: Match) -> None:
-        """``DCID 5 TLS ...`` before ``New``, and all that ends it but ``close``."""
+        """``DCID 5 TLS ...`` before ``New``, and every end except ``close``."""
         line, _, number, verb, _ = match
         if verb == b"TLS":
             self.connections.outbound[number] = None, block.header.offset, [line]
@@ -210,15 +205,15 @@ class Correlator:
             self._end_outbound(block, match)
 
     def _end_outbound(self, _block: BlockReader, match: Match) -> None:
-        """All that ends a connection to a smart host."""
+        """Any line that ends a connection to a smart host."""
         self.connections.outbound.pop(match[2], None)
 
-    # As above: each call would show in a storm.
+    # In a storm, each call more would show.
     def _login(self, block: BlockReader, match: Match) -> None:  # noqa: C901, PLR0912
         """Add the event of a login line."""
         line, _, number, verb, rest = match
         name, is_whole, ending = rest.rpartition(MECHANISM)
-        # Nearly all: a client's login of the usual form.
+        # Nearly always: a client's login of the usual form.
         outcome = self._parser.endings[verb, ending] if is_whole else None
         named: bytes | None
         address: bytes | None
@@ -246,7 +241,7 @@ class Correlator:
             original,
             epoch,
             header.find_first(clock) if header.first is UNKNOWN else header.first,
-            # The year of a stamp that is not the line's own: it may be inferred.
+            # The year of a rewritten stamp, which may be inferred.
             line[20:24] if original is not line and line[:3] in _REWRITTEN else None,
         )
         connection = None
@@ -272,7 +267,7 @@ class Correlator:
         # fmt: on
 
     def _read_other_login(self, block: BlockReader, line: bytes) -> Login | None:
-        """Parse a login line of any form; a file header, which is none, is read, too."""
+        """Parse a login line of any form, or read a file header, which is not a login."""
         message = message_of(line)
         login = self._parser.read_login(message)
         if login is None and not block.header.read(message) and is_unparsed_login(message):
@@ -280,7 +275,7 @@ class Correlator:
         return login
 
     def _other_login(self, block: BlockReader, match: Match) -> None:
-        """A login of another kind, or a file header."""
+        """``SMTP Auth ...`` or ``DCID: 5 ...``, or a file header."""
         self._login(block, (match[0], b"", b"", b"", b""))
 
     def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:
@@ -299,7 +294,7 @@ class Correlator:
             elif age < _MIN_AGE_SECONDS and not self._may_be_of_a_zone(
                 -age, line, open_.inbound.get(number), header
             ):
-                # The number meant another connection then, and nothing is known of it.
+                # The number belonged to another connection then, about which nothing is known.
                 return unknown(number)
         if outcome.action is _INBOUND:
             if outcome.result != SUCCESS:
@@ -328,10 +323,10 @@ class Correlator:
     def _may_be_of_a_zone(
         self, back: int, line: bytes, connection: RawConnection | None, header: FileHeader
     ) -> bool:
-        """Whether a login only seems to come so many seconds before its connection.
+        """Whether a login only seems to come that many seconds before its connection.
 
-        Where lines are of several framings, one stamp may have its zone while that of the other
-        is not known and was taken for UTC.
+        In a mixture of framings, one stamp may have its zone while that of the other is unknown and
+        was taken as UTC.
         """
         opened = None if connection is None else connection[0]
         return (
@@ -343,7 +338,7 @@ class Correlator:
         )
 
     def _inherit(self, old: RawConnection, line: bytes, header: FileHeader) -> list[bytes]:
-        """Return the lines before ``New`` that belong to it."""
+        """Return the lines before ``New`` that belong to its connection."""
         opened, offset, others = old
         if opened is not None:
             return []
@@ -367,14 +362,14 @@ class Correlator:
         login: LoginState,
         reason: CloseReason,
     ) -> None:
-        """Add the event of a session, if there is one, that ends at a line."""
+        """Add the event of a session that ends at a line, if there is one."""
         line, _, number, _, _ = match
         session = login[3]
         if session is None:
             return
         begun = connection[0] or b""
         if reason is CloseReason.SUPERSEDED and line[:MAX_LINE] == begun[:MAX_LINE]:
-            # The same beginning, read again in another file: whatever follows it comes again, too.
+            # The same beginning, read again in another file: everything behind it comes again.
             self.connections.messages.leave(number)
             return
         time = self._clock.read(line[:24], block.header.offset) or session.last
@@ -383,7 +378,7 @@ class Correlator:
         block.events.append(self.connections.close(number, connection, login, closing))
 
     def _expire(self, now: Instant, block: BlockReader) -> None:
-        """End the sessions that have been silent for too long."""
+        """End sessions without a login for too long."""
         self.next_expiry = now.epoch + EXPIRY_SECONDS
         messages = self.connections.messages
         if messages.sessions:
@@ -399,15 +394,15 @@ class Correlator:
         **dict.fromkeys(scanner.KILLED_OUTBOUND, _end_outbound),
         b"Message aborted MID": _abort_message,
     }
-    """What reads a line, by its head, unless :meth:`read` does it itself."""
+    """The method for a line, by its head, unless :meth:`read` handles it."""
 
 
 def rare_end(line: bytes) -> CloseReason | None:
-    """Say why a connection is over, in words that are rare; None if it is not."""
+    """Return why a connection ended, by a line in rare words; None if it did not."""
     found = grammar.read(grammar.CONNECTION_ENDED, line)
     return None if found is None else _REASONS[found["reason"] or b"lost"]
 
 
 def unknown(number: bytes) -> Connection:
-    """Return a connection of which only its number is known."""
+    """Return a connection about which only the number is known."""
     return Connection(number, None, None, False, None, None)  # noqa: FBT003

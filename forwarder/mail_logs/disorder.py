@@ -1,17 +1,16 @@
-"""Messages of syslog to events: lines of one connection may arrive in another order.
+"""Joins syslog messages, which may arrive out of order.
 
-UDP and relays deliver a line up to a second or two after one that was written later. So, besides
+Over UDP and relays, a line may arrive a second or two after one that was written later. So, besides
 the rules of :mod:`~forwarder.mail_logs.correlator`:
 
-* A login whose ``New`` line has not arrived waits for it. It counts for its connection and for a
-  session at once; only its event waits.
-* The end of a connection waits as well, before it takes effect: logins that were written before it
-  may still arrive.
-* Both wait for at most :data:`WAIT_SECONDS` from their arrival, an end from the arrival of what was
-  late. Then the login is an event that is not correlated, and the connection is over.
+* A login whose ``New`` line has not arrived waits for it. It counts for its connection and session
+  at once; only its event waits.
+* The end of a connection waits before it takes effect: logins written before it may still arrive.
+* Both wait for at most :data:`WAIT_SECONDS` after their arrival, or, for an end, after the arrival
+  of a late line. Then the login becomes an event that is not correlated, and the connection ends.
 * The log's own time decides what belongs together, within :data:`MAX_DISORDER_SECONDS`. No login
-  joins a connection that ended before it, or began after it. Where that is so, or ``New`` opens
-  another connection with the number, nothing waits any longer.
+  joins a connection that ended before it or began after it. In that case, or if ``New`` opens
+  another connection with the number, the wait is over.
 """
 
 from forwarder.events import Action, CloseReason, Connection, Event, Instant
@@ -37,7 +36,7 @@ from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.scanner import BlockReader, Match
 
 WAIT_SECONDS = 2.0
-"""By which messages overtake one another; seen are 1 or 2."""
+"""By which messages overtake one another; 1 or 2 were seen."""
 
 _CLIENT, _SERVER = b"ICID ", b"DCID "
 _NUMBERED = b"ICID", b"DCID"
@@ -53,7 +52,7 @@ class MessageCorrelator(Correlator):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self.begun: list[Waiting] = []
-        """What waits since this was emptied, in order; of the logins of a connection, the first."""
+        """What has begun to wait since this was emptied; of a connection's logins, the first."""
         self._arrival = 0.0
         self._events: list[Event] = []
         self._waits_for = b""  # the connection that the login being read waits for
@@ -65,7 +64,7 @@ class MessageCorrelator(Correlator):
         super().read(block)
 
     def release(self, waiting: Waiting, events: list[Event]) -> bool:
-        """End a wait, and add what comes of it to events; False if it had ended before."""
+        """End a wait, and add the resulting events; False if it had ended already."""
         name = waiting.name
         if isinstance(waiting, WaitingEnd):
             if self._find_end(name) is not waiting:
@@ -87,7 +86,7 @@ class MessageCorrelator(Correlator):
             self._end(name, events)
 
     def _open_inbound(self, block: BlockReader, match: Match) -> None:
-        """``New SMTP ICID``: what waits for it is joined to it."""
+        """``New SMTP ICID``: logins that wait for it are joined to it."""
         if not self._open(block, match, _CLIENT + match[2]):
             super()._open_inbound(block, match)
 
@@ -97,7 +96,7 @@ class MessageCorrelator(Correlator):
             super()._open_outbound(block, match)
 
     def _open(self, block: BlockReader, match: Match, name: bytes) -> bool:
-        """Begin a connection of which other lines were first; False if there is no such line."""
+        """Begin a connection after some of its lines; False if there were none."""
         open_, (line, _, number, _, _) = self.connections, match
         connections = self._find_connections(name)
         end = self._find_end(name)
@@ -126,17 +125,17 @@ class MessageCorrelator(Correlator):
         return True
 
     def _describe_early(self, block: BlockReader, match: Match) -> None:
-        """Policy or TLS before ``New``, or behind the end."""
+        """Policy or TLS before ``New`` or after the end."""
         if not self._is_behind_end(_CLIENT + match[2], match[0]):
             super()._describe_early(block, match)
 
     def _change_outbound(self, block: BlockReader, match: Match) -> None:
-        """TLS, and all that ends a connection to a smart host."""
+        """TLS, and any line that ends a connection to a smart host."""
         if match[3] != b"TLS" or not self._is_behind_end(_SERVER + match[2], match[0]):
             super()._change_outbound(block, match)
 
     def _is_behind_end(self, name: bytes, line: bytes) -> bool:
-        """Whether a line is of a connection that has ended; it is kept for a login that is late."""
+        """Whether a line belongs to an ended connection; it is kept for a late login."""
         if name not in self.connections.ended:
             return False
         others = self.connections.ended[name][0][2]
@@ -145,7 +144,7 @@ class MessageCorrelator(Correlator):
         return True
 
     def _precedes(self, start: Instant | None, name: bytes) -> bool:
-        """Whether by the log's time a connection began before all that waits for it."""
+        """Whether a connection began before everything that waits for it, by the log's time."""
         open_ = self.connections
         times = [x.event.time.epoch for x in open_.waiting_logins.get(name, ())]
         times += [x.epoch for x in (open_.waiting_ends.get(name),) if x is not None]
@@ -154,7 +153,7 @@ class MessageCorrelator(Correlator):
         )
 
     def _end_inbound(self, block: BlockReader, match: Match) -> None:
-        """All that ends a client's connection."""
+        """Any line that ends a client's connection."""
         line, head, number, _, said = match
         reason = _USUAL_ENDS.get(said) or (
             rare_end(line) if head == b"ICID" else CloseReason.KILLED
@@ -168,7 +167,7 @@ class MessageCorrelator(Correlator):
         self._wait_to_end(block, _CLIENT + number, time, closing)
 
     def _end_outbound(self, block: BlockReader, match: Match) -> None:
-        """All that ends a connection to a smart host."""
+        """Any line that ends a connection to a smart host."""
         time = self._clock.read(match[0][:24], block.header.offset)
         if time is None:
             super()._end_outbound(block, match)
@@ -187,7 +186,7 @@ class MessageCorrelator(Correlator):
         start = None if raw[0] is None else self._clock.read(raw[0][:24], raw[1])
         end = WaitingEnd(self._arrival, name, time.epoch, start, closing)
         has_login = closing is not None and number in open_.logins
-        # A beginning that is still to come must find its end, also after a restart.
+        # A late `New` line must find the end of its connection, even after a restart.
         if raw[0] is None or has_login or name in open_.waiting_logins:
             connections[number], open_.waiting_ends[name] = raw, end
         else:
@@ -196,9 +195,9 @@ class MessageCorrelator(Correlator):
         self.begun.append(end)
 
     def _has_ended(self, name: bytes, time: Instant, events: list[Event]) -> bool:
-        """Whether the end that waits is the one of this time, told again.
+        """Whether the end that waits is this one, received again.
 
-        A later one is of another connection with the number, whose other lines are late.
+        A later one belongs to another connection with the number, whose other lines are late.
         """
         end = self._find_end(name)
         if end is None or time.epoch - end.epoch < WAIT_SECONDS:
@@ -211,24 +210,24 @@ class MessageCorrelator(Correlator):
         return open_.ended[name][1] if name in open_.ended else open_.waiting_ends.get(name)
 
     def _find_connections(self, name: bytes) -> dict[bytes, RawConnection]:
-        """Find what is open in the direction of a connection."""
+        """Return the open connections in the direction of a connection."""
         open_ = self.connections
         return open_.inbound if name.startswith(_CLIENT) else open_.outbound
 
     def _reopen(self, name: bytes) -> None:
-        """Let a connection that has ended wait for its end, if there is one."""
+        """Let the end of an ended connection, if there is one, wait again."""
         open_, connections = self.connections, self._find_connections(name)
         if name in open_.ended:
             connections[name[len(_CLIENT) :]], open_.waiting_ends[name] = open_.ended.pop(name)
 
     def _wait_again(self, name: bytes, start: Instant | None) -> None:
-        """Let an end wait behind a line that was late; others may be late as well."""
+        """Extend the wait of an end after a late line; others may be late as well."""
         end = self.connections.waiting_ends[name]._replace(arrival=self._arrival, start=start)
         self.connections.waiting_ends[name] = end
         self.begun.append(end)
 
     def _end(self, name: bytes, events: list[Event]) -> None:
-        """End a connection whose end has waited; logins that still wait go out before."""
+        """End a connection whose end has waited; first, release the logins that still wait."""
         open_, number = self.connections, name[len(_CLIENT) :]
         self._release_logins(name, events)
         open_.ended.pop(name, None)
@@ -275,7 +274,7 @@ class MessageCorrelator(Correlator):
             self._wait_again(name, end.start)
 
     def _release_logins(self, name: bytes, events: list[Event]) -> None:
-        """Let the logins of a connection go out, with what is known of it."""
+        """Release the logins of a connection, with what is known about it."""
         open_, number = self.connections, name[len(_CLIENT) :]
         for login in open_.waiting_logins.pop(name, ()):
             raw = self._find_connections(name).get(number)
@@ -301,9 +300,9 @@ class MessageCorrelator(Correlator):
         return super()._join_outbound(number, address, time, line, header)
 
     def _is_of_another(self, name: bytes, time: Instant) -> bool:
-        """Whether a login is of a connection that was before the one which has its number now.
+        """Whether a login belongs to an older connection than the one with its number now.
 
-        It waits where the connection of its number is not known, or has ended before it.
+        It waits if the connection with its number is unknown or ended before it.
         """
         end = self._find_end(name)
         if end is not None and 0 <= end.epoch - time.epoch <= MAX_DISORDER_SECONDS:
@@ -320,7 +319,7 @@ class MessageCorrelator(Correlator):
 
 
 def _by_method(match: Match) -> Match:
-    """Return a beginning or an end as in rare words: it is read by a method then."""
+    """Return a beginning or an end as in rare words, so that a method reads it."""
     line, head, number, verb, rest = match
     if head in _RARE_NEW:
         return line, _RARE_NEW[head], number, verb, rest

@@ -1,17 +1,17 @@
-"""Saved state: what has to outlive the process, of one stream.
+"""The state of one stream that has to outlive the process, as pairs of keys and values.
 
-A store that takes these values together with the documents and the position in the log goes on
-after a crash as if nothing had happened: every connection has its address, every session its
-counts. Ids depend on the file alone: what they need is saved with its position.
+If a store commits them together with the documents and the position in the log, nothing is lost in
+a crash: every connection keeps its address, every session its counts. Ids depend on the file alone,
+so what they need is saved with its position.
 
 Rules:
 
-* Of a stream, only what has changed since the last time is given; a value of None deletes the key.
-* A connection that ended without a login is not kept, although over syslog one may still arrive:
-  nothing that was received is lost with it.
-* What can be computed again (what the lines of a connection say) is not kept.
-* Values are JSON, with bytes as the characters of Latin-1, which has one for each.
-* A change of the shape of a key or a value, or of ids, is another :data:`VERSION`.
+* Only changes since the last time are returned; a value of None deletes the key.
+* A connection that ended without a login is not saved, although a login may still arrive over
+  syslog: nothing that was received is lost.
+* What can be computed again (what the lines of a connection say) is not saved.
+* Values are JSON, with bytes as Latin-1.
+* Changing the shape of a key or a value, or ids, takes another :data:`VERSION`.
 """
 
 from collections import defaultdict
@@ -51,7 +51,7 @@ _SESSION = ("id", "successes", "user", "users", "messages", "recipients", "size"
 
 
 class Snapshot:
-    """Keeps a store up to date about one stream."""
+    """Keeps track of what a store has of one stream."""
 
     def __init__(self, correlator: Correlator) -> None:
         self._correlator = correlator
@@ -62,7 +62,7 @@ class Snapshot:
         self._expiry = 0
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Put what a store has into the stream's correlator, which is new."""
+        """Restore what a store has into the stream's correlator, which is new."""
         kinds: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         for key, value in pairs:
             kind, _, name = key.partition("/")
@@ -71,11 +71,11 @@ class Snapshot:
         for known in self._connections:
             known.restore(kinds[known.kind])
         for name, value in kinds[_ATTEMPTS]:
-            # A damaged store may have lost the connection; then there is nothing to go on with.
+            # A damaged store may have lost the connection.
             if name.encode() in open_.inbound:
                 self._restore_login(name.encode(), value)
         logins = [_load_login(value) for _, value in kinds[_LOGINS]]
-        # In the order of arrival; of one moment, in that of their lines.
+        # In the order of arrival; for the same moment, in that of their lines.
         for login in sorted(logins, key=lambda x: (x.arrival, x.event.offset or 0)):
             open_.waiting_logins.setdefault(login.name, []).append(login)
         for _, value in kinds[_ENDS]:
@@ -86,7 +86,7 @@ class Snapshot:
             self._expiry = self._correlator.next_expiry = value
 
     def changes(self) -> Iterator[Pair]:
-        """Return what has changed since the last time."""
+        """Return changes since the last time."""
         for connections in self._connections:
             yield from connections.changes()
         yield from self._changed_logins()
@@ -116,7 +116,7 @@ class Snapshot:
             yield f"{_ATTEMPTS}/{number.decode()}", None
         for number, login in now.items():
             old, session, counts = stored.get(number), login[3], None
-            # A session changes in place, and there are many whose end only waits.
+            # A session changes in place; compare the many whose end only waits.
             if session is not None and ends and b"ICID " + number in ends:
                 counts = session.messages, session.recipients, session.size, len(session.mids)
             is_same = session is None or (
@@ -155,13 +155,13 @@ class Snapshot:
             for mid, recipients, size in mids:
                 messages.followed[mid.encode()] = Message(session, recipients, size)
                 session.mids.add(mid.encode())
-        # What its lines say is computed again when it is needed.
+        # What its lines say is computed again when needed.
         login: LoginState = (None, last, failures, session)
         self._correlator.connections.logins[number] = login
         self._logins[number] = login, dumps(value), None
 
     def _find_waiting(self) -> dict[str, WaitingLogin | WaitingEnd]:
-        """Find what waits, by its key."""
+        """Return what waits, by key."""
         open_ = self._correlator.connections
         found: dict[str, WaitingLogin | WaitingEnd] = {
             f"{_ENDS}/{name.decode()}": end for name, end in open_.waiting_ends.items()
@@ -172,12 +172,12 @@ class Snapshot:
 
 
 class _Stored:
-    """What a store has of the connections in one direction."""
+    """What a store has of the connections of one direction."""
 
     def __init__(self, kind: str, now: dict[bytes, RawConnection]) -> None:
         self.kind = kind
         self._now = now
-        # With a connection, what tells whether it has changed: its lines are added in place.
+        # Each with what shows a change: lines are added in place.
         self.stored: dict[bytes, tuple[RawConnection, int, bytes | None, int]] = {}
         self._next = 0
 
@@ -191,7 +191,7 @@ class _Stored:
             last = others[-1] if others else None
             old = stored.get(number)
             if old is None or old[0] is not raw:
-                # The oldest are forgotten first, so it matters in which order they began.
+                # The oldest are forgotten first, so their order matters.
                 order = self._next = self._next + 1
             elif old[1] == len(others) and old[2] is last:
                 continue
@@ -212,12 +212,12 @@ class _Stored:
 
 
 def dumps(value: object) -> bytes:
-    """Serialise a value; one that is kept takes no more memory than it needs."""
+    """Serialise a value, without the 4 KB that each result of orjson takes."""
     return bytes(memoryview(orjson.dumps(value, default=_plain)))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value of JSON for one that JSON does not have."""
+    """Return the JSON value for one that orjson does not know."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if isinstance(value, timedelta):
@@ -226,7 +226,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def offset_of(seconds: int | None) -> timedelta | None:
-    """Return what was serialised as so many seconds."""
+    """Return an offset that was serialised in seconds."""
     return None if seconds is None else timedelta(seconds=seconds)
 
 

@@ -1,17 +1,16 @@
-"""Stories of connections: all lines of each, in order, and the events that came of them.
+"""Stories of connections: all lines of each, in order, and their events.
 
-The join keeps of a connection what logins need. A story has every line that names the connection,
-or a message that came over it, also behind its end: until its messages are delivered.
+The join keeps only what logins need. A story has every line that names the connection or one of its
+messages, even after its end, until the messages are delivered.
 
 Rules:
 
-* A line belongs to what its message names at its beginning: ``MID 6 Subject 'ICID 5 close'`` is of
-  message 6. Numbers count within one host of a syslog header.
-* ``New`` begins a story, whatever was known of its number. A login that names no connection is one
-  by itself.
+* A line belongs to what is named at the beginning of its message: ``MID 6 Subject 'ICID 5 close'``
+  belongs to message 6. Numbers are separate for each host in syslog headers.
+* ``New`` begins a story, whatever was known about its number. A login that names no connection is a
+  story by itself.
 * At most :data:`MAX_OPEN` stories are open, with :data:`MAX_LINES` lines each and
-  :data:`MAX_BYTES` together; the oldest ones are told before their end, and further lines are only
-  counted.
+  :data:`MAX_BYTES` in total. The oldest are told before their end; further lines are only counted.
 """
 
 import re
@@ -27,9 +26,8 @@ from forwarder.mail_logs.scanner import Block
 MAX_OPEN = 65_536
 MAX_LINES = 1_000
 MAX_BYTES = 128 << 20
-_LINE_BYTES = 250  # that a line takes besides its text
-MAX_CLOSED = 256
-"""Of one appliance, the last ones: ``close`` comes behind ``lost``, and relays mix lines."""
+_LINE_BYTES = 250  # of a line, besides its text
+MAX_CLOSED = 256  # the last ones: `close` follows `lost`, and relays mix lines
 
 _LINE = re.compile(
     rb"\n(?s:.{25})" + grammar.LEVEL + rb": ++(?P<message>"
@@ -44,7 +42,7 @@ _OVER = (b"Message finished", b"Message aborted")
 
 
 class StoryLine(NamedTuple):
-    """A line of a story, as its file has it."""
+    """A line of a story in its file."""
 
     path: str | None
     offset: int  # bytes from the start of the file
@@ -55,29 +53,29 @@ class StoryLine(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Story:
-    """What a log says of one connection."""
+    """What a log says about one connection."""
 
     appliance: str
     name: str  # `ICID 5`
     lines: list[StoryLine] = field(default_factory=list)
     is_wanted: bool = False
-    more: int = 0  # lines beyond that
+    more: int = 0  # lines beyond the limit
     events: list[Event] = field(default_factory=list)
-    headers: tuple[StoryLine, ...] = ()  # of the files it is in
+    headers: tuple[StoryLine, ...] = ()  # of its files
     has_ended: bool = False  # whether a line says so
-    is_over: bool = False  # whether no further line of the connection is expected
-    mids: set[bytes] = field(default_factory=set)  # of messages that are on their way
-    size: int = 0  # of its lines in memory, in bytes
+    is_over: bool = False  # whether no further line about the connection is expected
+    mids: set[bytes] = field(default_factory=set)  # of messages still to be delivered
+    size: int = 0  # memory of its lines, in bytes
 
 
 _Name = tuple[str | None, bytes, bytes]  # host, `ICID` or `DCID`, number
 
 Wanted = Callable[[Story, StoryLine | None, Event | None], bool]
-"""Whether a story is wanted, by one more of its lines or events."""
+"""Decides whether a story is wanted, by one of its lines or events."""
 
 
 class Stories:
-    """Collects the stories of one appliance that are wanted, and tells each when it ends."""
+    """Collects the wanted stories of one appliance, and tells each when it ends."""
 
     def __init__(self, wanted: Wanted, tell: Callable[[Story], None]) -> None:
         self._wanted, self._tell = wanted, tell
@@ -85,13 +83,13 @@ class Stories:
         self._closed: dict[_Name, Story] = {}
         self._mids: dict[tuple[str | None, bytes], Story] = {}
         self._headers: dict[bytes, StoryLine] = {}
-        """Of the file that is being read, by how they begin."""
+        """Header lines of the current file, by how they begin."""
         self._path: str | None = None
         self._ended: list[Story] = []
         self._size = 0
 
     def take(self, block: Block, appliance: str, path: str | None, events: list[Event]) -> None:
-        """Take a block, and the events that came of it."""
+        """Take a block and its events."""
         if path != self._path:
             self._path, self._headers = path, {}
         placed: dict[int, Story] = {}
@@ -102,7 +100,7 @@ class Stories:
                 continue
             for story in self._find(block.host, appliance, found):
                 self._add(story, line)
-                # The first one, where a line is of two: a session that ends with it.
+                # If a line belongs to two, the first one has the session that ends with it.
                 placed.setdefault(line.offset, story)
         for event in events:
             if event.connection is None:
@@ -116,7 +114,7 @@ class Stories:
             self._tell_ended()
 
     def finish(self) -> None:
-        """Tell what is left, the oldest first."""
+        """Tell the remaining stories, the oldest first."""
         left = (*self._mids.values(), *self._closed.values(), *self._open.values())
         self._ended = [*dict.fromkeys(left)]
         self._open, self._closed, self._mids = {}, {}, {}
@@ -130,7 +128,7 @@ class Stories:
         self._ended = []
 
     def _find(self, host: str | None, appliance: str, found: re.Match[bytes]) -> Iterator[Story]:
-        """Find the stories that a line belongs to, and note what it begins and ends."""
+        """Yield the stories that a line belongs to, and note what it begins and ends."""
         kind, number, message = found["kind"], found["number"], found["message"]
         if kind == b"MID":
             yield from self._find_message(host, found)
@@ -140,7 +138,7 @@ class Stories:
             if name in self._closed:
                 self._end(self._closed.pop(name))
             if name in self._open:
-                # Its session, if it has one, ends with this line.
+                # Its session, if any, ends with this line.
                 old = self._open.pop(name)
                 old.has_ended = True
                 yield old
@@ -163,7 +161,7 @@ class Stories:
         mid, message = (host, found["number"]), found["message"]
         connection = self._open.get((host, b"ICID", found["icid"] or b""))
         if connection is not None and message.startswith(b"Start"):
-            if mid in self._mids:  # the number has come again
+            if mid in self._mids:  # the number is reused
                 self._end_message(mid)
             connection.mids.add(mid[1])
             self._mids[mid] = connection
@@ -188,7 +186,7 @@ class Stories:
         story.is_wanted = story.is_wanted or self._wanted(story, line, None)
 
     def _add_alone(self, appliance: str, event: Event) -> None:
-        """Make a story of a login that names no connection."""
+        """Add a story of a login that names no connection."""
         story = Story(appliance, "Login without a connection", has_ended=True)
         at = event.origin.path, event.offset or 0, event.original or b""
         self._add(story, StoryLine(*at, event.message, event.syslog))
@@ -199,7 +197,7 @@ class Stories:
     def _place(
         self, host: str | None, number: bytes, event: Event, placed: dict[int, Story]
     ) -> None:
-        """Add an event to the story of its line; one without a line to what is open."""
+        """Add an event to the story of its line, or to the open one if it has no line."""
         story = None if event.offset is None else placed.get(event.offset)
         if story is None:
             outbound = event.outcome.action is Action.OUTBOUND
@@ -221,7 +219,7 @@ class Stories:
         self._end(story)
 
     def _end(self, story: Story) -> None:
-        """Note that no line about the connection itself comes any more."""
+        """Note that no more lines about the connection itself are expected."""
         story.is_over = True
         if not story.mids:
             self._ended.append(story)
@@ -232,7 +230,7 @@ def _pop_oldest(stories: dict[Any, Story]) -> Story:
 
 
 def find_line(block: Block, path: str | None, offset: int) -> StoryLine | None:
-    """Find the line of a block that has a byte of its file."""
+    """Find the line of a block that contains a byte of its file."""
     if block.lines is None:
         at = offset - block.offset
         if not block.start < at <= block.end:

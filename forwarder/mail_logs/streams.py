@@ -1,28 +1,28 @@
 """Streams: what one machine wrote to one log. Connections are joined within a stream only.
 
-One name may stand for two machines: members of a cluster that send into one folder, a relay that
-has the lines of several in one file, a machine that was replaced. They use the same numbers at the
-same time, so what is not known to be of one machine is not joined: an address is never guessed.
+One name may stand for two machines: members of a cluster that share a folder, a relay that writes
+the lines of several into one file, a machine that was replaced. They use the same numbers at the
+same time, so lines are only joined if they are known to come from one machine: an address is never
+guessed.
 
 Rules:
 
-* A stream is an appliance, the base name of the files (what rotation adds to a name is not part of
-  it), the serial number in their headers, and, where the operator named the appliance, the host
-  of the syslog headers unless it is known to be the appliance. Files without a serial number are of
-  one stream only where they are in one folder; folders for archives and dates do not count.
-* A file without a header goes on with the only serial number that is known for its base name.
-  Where several are known, it is a stream of its own. What came before any header belongs to the
-  first serial number.
-* A header in the middle of a file begins another stream from its line on.
-* Files of a stream are read in the order in which they begin. One that comes late, or goes on when
-  a newer one has begun, is read by itself, with what is open of older files: nothing in it opens,
-  ends or joins a connection of the newer ones.
-* At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
-  read least recently; sessions in them end as expired.
-* In streams of messages (``disorder``), what waits is limited in time, and in number for all of
-  them together. The caller tells the time.
-* What is open takes at most :data:`MAX_BYTES`; beyond, the oldest connections of the largest
-  streams are forgotten.
+* A stream is an appliance, the base name of its files (without the part that rotation adds), the
+  serial number in their headers and, if the operator named the appliance, the host in syslog
+  headers unless that is known to be the appliance. Files without a serial number belong to one
+  stream only if they are in one folder, except folders for archives and dates.
+* A file without a header continues the only serial number known for its base name. If several are
+  known, it is a stream of its own. Lines before any header belong to the first serial number.
+* A header in the middle of a file begins another stream with its line.
+* Files of a stream are read in the order in which they begin. A file that comes late, or grows
+  after a newer one has begun, is read by itself, with the connections that older files left open:
+  nothing in it opens, ends or joins a connection of a newer file.
+* At most :data:`MAX_STREAMS` are remembered. Those with nothing open are forgotten first, then the
+  least recently read; their sessions end as expired.
+* In streams of messages (``disorder``), waits are limited in time and, over all streams, in number.
+  The caller provides the time.
+* Open connections take at most :data:`MAX_BYTES`; beyond, the oldest ones of the largest streams
+  are forgotten.
 """
 
 from collections import Counter, deque
@@ -42,26 +42,26 @@ from forwarder.mail_logs.scanner import Block, BlockReader
 from forwarder.mail_logs.snapshot import Pair, Snapshot, dumps, offset_of
 
 MAX_STREAMS = 1_024
-"""Attackers may choose the hosts in syslog headers; a company has some dozens of appliances."""
+"""Attackers may choose the hosts in syslog headers; a company has dozens of appliances."""
 
 MAX_BYTES = 128 << 20
-"""Of what is open, of all streams, about. 65,536 connections take 40 MB as appliances write them,
-but each of their lines may have 64 KB."""
+"""Approximate memory of open connections, over all streams. 65,536 usual ones take 40 MB, but each
+of their lines may have 64 KB."""
 
 MAX_WAITING = 8_192
-"""Logins and ends of connections that wait. Four thousand connections end in a second of a large
-fleet; with lines as long as they may be, so many take 30 MB."""
+"""Logins and ends of connections that wait. In a large fleet, 4,000 connections end per second;
+with the longest lines possible, this many take 30 MB."""
 
 MAX_FAMILIES = 1_024  # logs whose serial numbers are remembered
 
-MAX_SERIALS = 8  # of one log. To know that there are several is enough.
+MAX_SERIALS = 8  # of one log: it is enough to know that there are several
 
-MAX_MIXTURES = 100  # that are named
+MAX_MIXTURES = 100  # that are reported
 
 _MAX_AGE = MAX_AGE // timedelta(seconds=1)
 
 _SERIALS = "serials"
-"""What the keys of serial numbers begin with; all others begin with the number of a stream."""
+"""Prefix of the keys of serial numbers; all other keys begin with the number of a stream."""
 
 
 class Key(NamedTuple):
@@ -69,34 +69,34 @@ class Key(NamedTuple):
 
     family: Family
     serial: str | None
-    file: str | None  # of one without a serial number, where its family has several; None else
-    is_late: bool = False  # whether it is of a file that came late
+    file: str | None  # of a file without a serial number, if its family has several
+    is_late: bool = False  # whether it belongs to a file that came late
 
 
 class Beginning(NamedTuple):
-    """When a file begins, by itself."""
+    """When a file begins."""
 
     stamp: bytes  # of its first line, as a file has it
     offset: timedelta | None  # local time minus UTC, by its header
 
 
 class _Stream:
-    """One stream, and what a store has of it."""
+    """One stream, and what is saved of it."""
 
     def __init__(
         self, key: Key, number: int, tools: Tools, newest: Beginning | None = None
     ) -> None:
         self.key = key
         self.number = number
-        self.newest = newest  # the beginning of the last of its files; None for messages
-        self.header: FileHeader | None = None  # of the file that was read last
+        self.newest = newest  # the beginning of its newest file; None for messages
+        self.header: FileHeader | None = None  # of the file read last
         self.correlator = MessageCorrelator(tools) if key.family.messages else Correlator(tools)
-        self.stored: tuple[Key, Beginning | None] | None = None  # what the store knows it by
-        self.is_used = False  # whether anything came of it since the program began
+        self.stored: tuple[Key, Beginning | None] | None = None  # as saved
+        self.is_used = False  # whether it had an event or connection since the program began
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """What a store has of it; most streams that an attacker names never get so far."""
+        """What is saved of it; most streams invented by an attacker never get that far."""
         return Snapshot(self.correlator)
 
     @property
@@ -107,7 +107,7 @@ class _Stream:
 
     @property
     def origin(self) -> Origin:
-        """Of events that no line says."""
+        """The origin of events without a line."""
         return Origin(self.key.family.appliance, None, self.key.serial)
 
 
@@ -118,29 +118,29 @@ class Streams:
         self._tools = tools
         self._streams: dict[Key, _Stream] = {}  # the least recently read first
         self._next = 0
-        self._serials: dict[Family, list[str]] = {}  # the one that a header had last is the last
+        self._serials: dict[Family, list[str]] = {}  # the last one read is the last
         self._changed: dict[int, _Stream] = {}
         self._changed_families: set[Family] = set()
-        self._grown = 0  # bytes of lines since the size was measured: it has not grown by more
-        self._left = MAX_BYTES  # by how many it may grow until it is measured again
+        self._grown = 0  # bytes of lines since memory was measured: it has grown by no more
+        self._left = MAX_BYTES  # bytes by which it may grow until it is measured again
         self._waiting: deque[tuple[_Stream, Waiting]] = deque()
-        """What has begun to wait, in the order of arrival; it may have ended since."""
+        """What has begun to wait, in the order of arrival; the wait may be over by now."""
         self._arrival = 0.0
-        self._gone: list[str] = []  # keys that the store has and that are no longer needed
+        self._gone: list[str] = []  # saved keys that are no longer needed
         self._used: dict[str, tuple[Key, str | None]] = {}
-        """By appliance, the stream of which something came first, and its file."""
-        self.mixtures: dict[str, Mixture] = {}  # by appliance, those that are several machines
+        """By appliance, its first stream that was used, and the file of that."""
+        self.mixtures: dict[str, Mixture] = {}  # by appliance that is several machines
 
     @property
     def due(self) -> float | None:
-        """When the first that waits is released, in seconds since 1970; None if nothing waits."""
+        """When the first wait ends, in seconds since 1970; None if nothing waits."""
         return self._waiting[0][1].arrival + WAIT_SECONDS if self._waiting else None
 
     def release(self, arrival: float) -> list[Event]:
-        """Note the time, in seconds since 1970; give the events that have waited long enough."""
+        """Note the time, in seconds since 1970; return events that have waited long enough."""
         self._arrival = arrival
         events: list[Event] = []
-        # A clock that was set back must not prolong a wait.
+        # A clock that is set back must not prolong a wait.
         while self._waiting and not 0 <= arrival - self._waiting[0][1].arrival < WAIT_SECONDS:
             self._release_first(events)
         return events
@@ -159,14 +159,14 @@ class Streams:
             self._release_first(events)
 
     def count_open(self) -> Counter[str]:
-        """Count what is open of each appliance, in both directions."""
+        """Count the open connections of each appliance, in both directions."""
         counts: Counter[str] = Counter()
         for key, stream in self._streams.items():
             counts[key.family.appliance] += stream.correlator.connections.number
         return counts
 
     def read(self, block: Block, header: FileHeader) -> list[Event]:
-        """Join the lines of a block; a file header in it changes what is known of its file."""
+        """Join the lines of a block; a file header in it updates ``header``."""
         reader = BlockReader(block, header, self._arrival)
         events = reader.events
         while header.is_moved or reader.has_more():
@@ -188,7 +188,7 @@ class Streams:
         return events
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Take over what :meth:`changes` gave; before anything is read."""
+        """Restore what :meth:`changes` returned, before anything is read."""
         own: dict[int, list[tuple[str, bytes]]] = {}
         for key, value in pairs:
             number, _, rest = key.partition("/")
@@ -201,7 +201,7 @@ class Streams:
             self._next = place + 1
             named = dict(parts).get("")
             if named is None:
-                # It was lost with a part of a damaged store; what it is of is unknown.
+                # Its name was lost with a damaged part of the store.
                 self._gone += [f"{place}/{rest}" for rest, _ in parts]
                 continue
             family, serial, file, is_late, begun = orjson.loads(named)
@@ -216,14 +216,14 @@ class Streams:
         self._waiting = deque(sorted(self._waiting, key=lambda x: x[1].arrival))
 
     def changes(self) -> Iterator[Pair]:
-        """Return what has changed since the last time and must outlive the process."""
+        """Return changes since the last time that have to outlive the process."""
         yield from ((key, None) for key in self._gone)
         self._gone = []
         for stream in self._changed.values():
             now = stream.key, stream.newest
             is_empty = stream.is_idle and not stream.newest and not stream.correlator.next_expiry
             if stream.stored is None and is_empty:
-                continue  # there never was anything to remember
+                continue  # nothing to remember so far
             if stream.stored != now:
                 stream.stored = now
                 yield f"{stream.number}/", dumps([*stream.key, stream.newest])
@@ -234,7 +234,7 @@ class Streams:
         self._changed_families.clear()
 
     def _find(self, header: FileHeader, events: list[Event]) -> _Stream:
-        """Find the stream of the next lines, and make it the most recent one."""
+        """Return the stream of the next lines, and make it the most recent one."""
         family = header.family
         known = self._serials.get(family)
         serial, file = header.origin.serial, None
@@ -253,7 +253,7 @@ class Streams:
         return stream
 
     def _order(self, stream: _Stream, header: FileHeader, events: list[Event]) -> _Stream:
-        """Find the stream of a file by its beginning: another one for a file that comes late."""
+        """Return the stream of a file by its beginning: a separate one if it comes late."""
         clock, counters = self._tools.clock, self._tools.counters
         begun = header.find_first(clock)
         if begun is None:
@@ -279,13 +279,13 @@ class Streams:
         return stream
 
     def _precedes(self, one: Beginning, other: Beginning | None) -> bool:
-        """Whether a file begins before another one, as far as both say.
+        """Whether a file is known to begin before another one.
 
-        Relays mix lines of a few seconds, so their first lines tell no more precisely.
+        Relays mix lines of a few seconds, so first lines are no more precise than that.
         """
         if other is None or one == other:
             return False
-        # Where only one of them has an offset, their local times are compared.
+        # If only one of them has an offset, local times are compared.
         offsets = one.offset, other.offset
         first, second = (None, None) if None in offsets else offsets
         read = self._tools.clock.read
@@ -302,23 +302,23 @@ class Streams:
 
     def _begin(self, key: Key, events: list[Event]) -> _Stream:
         if len(self._streams) >= MAX_STREAMS:
-            # A quarter at once, so that the search for them costs little each time.
+            # A quarter at once, so that searching costs little.
             streams = sorted(self._streams.values(), key=lambda x: not x.is_idle)
             number = max(MAX_STREAMS // 4, sum(x.is_idle for x in streams))
             for stream in streams[:number]:
                 self._forget(stream, events)
-            # What waited of them keeps them in memory: a stranger invents thousands in two seconds.
+            # Waits would keep them in memory: a stranger can invent thousands in two seconds.
             gone = {x.number for x in streams[:number]}
             self._waiting = deque(x for x in self._waiting if x[0].number not in gone)
         self._next += 1
         return _Stream(key, self._next - 1, self._tools)
 
     def _shrink(self, events: list[Event]) -> None:
-        """Measure how much memory is taken, and free what is too much of it."""
+        """Measure the memory used, and free what is too much."""
         streams = [*self._streams.values()]
         sizes = [x.correlator.connections.size() for x in streams]
         if sum(sizes) > MAX_BYTES // 2:
-            # Far enough that it need not be done again soon.
+            # Far enough that this is not repeated soon.
             while sum(sizes) > MAX_BYTES // 4:
                 number = sizes.index(max(sizes))
                 self._changed[streams[number].number] = streams[number]
@@ -359,7 +359,7 @@ class Streams:
         self.mixtures[appliance] = Mixture(appliance, kind, *names)
 
     def _take_serial(self, header: FileHeader) -> None:
-        """Take a serial number that a header says."""
+        """Note the serial number in a header."""
         family, serial = header.family, header.origin.serial
         assert serial is not None  # noqa: S101 - a header has said it
         known = self._serials.pop(family, [])
@@ -375,7 +375,7 @@ class Streams:
             self._changed_families.add(family)
 
     def _adopt(self, family: Family, serial: str) -> None:
-        """Give what came before any header to the machine of the first one."""
+        """Give lines before any header to the machine of the first header."""
         known = Key(family._replace(folder=""), serial, None)
         if known in self._streams:
             return
@@ -387,5 +387,5 @@ class Streams:
 
 
 def serials_key(family: Family) -> str:
-    """Return the key under which a store has the serial numbers of a family."""
+    """Return the key of a family's serial numbers."""
     return f"{_SERIALS}/{dumps(family).decode()}"
