@@ -1,6 +1,6 @@
-"""How much is read of each appliance, how new it is, and how much of it is joined.
+"""Counts what is read of each appliance, how recent it is, and how many logins are joined.
 
-It is counted by blocks: to look at each line would cost as much as to read it.
+It counts by block, since examining each line would double the cost of reading.
 """
 
 from dataclasses import dataclass
@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from forwarder.events import Event, Instant
 
 MAX_APPLIANCES = 1_024
-"""A fleet has some hundreds; more names are invented by strangers."""
+"""A large fleet has hundreds; strangers may invent more names."""
 
 
 @dataclass(slots=True)
 class ApplianceCounts:
-    """What came of one appliance since the counts were taken last."""
+    """What was read of one appliance since the counts were last taken."""
 
     bytes: int = 0
-    logins: int = 0
-    """Those whose line names a connection."""
-    joined: int = 0
-    """Those of them whose connection is known."""
-    last_line: int | None = None
-    """The time of the latest line, in seconds since 1970; None where no stamp is a time."""
-    open_connections: int = 0
-    """Now, in both directions."""
+    logins: int = 0  # whose line names a connection
+    joined: int = 0  # of these, whose connection is known
+    last_line: int | None = None  # time of the latest line, in seconds since 1970, if known
+    open_connections: int = 0  # now, in both directions
 
 
 class ApplianceCounters:
@@ -33,7 +29,7 @@ class ApplianceCounters:
         self._counts: dict[str, ApplianceCounts] = {}
 
     def count(self, appliance: str, size: int, last: Instant | None) -> None:
-        """Count a block of so many bytes, by the time of its last line."""
+        """Count a block, by its size in bytes and the time of its last line."""
         counts = self._find(appliance)
         counts.bytes += size
         if last is not None:

@@ -1,17 +1,17 @@
-"""The messages that matter: each form is a regular expression under a line of its kind.
+"""The messages that matter, each form a regular expression with a sample.
 
-``scanner`` finds the few lines of a block that may matter; a form takes such a line apart, and
-only when a login needs it: most connections never see one.
+``scanner`` finds the few lines of a block that may matter; a form parses such a line only when a
+login needs it, as most connections never see one.
 
 Rules:
 
-* A form is anchored: it counts at the start of a message, right after ``Level: ``. What a
-  client, a sender or a subject puts further right never matches.
-* Of a connection's lines, words behind what is known, or between it, do not make them unknown:
-  releases differ. In a login what ends a form has to be there.
-* Two forms never match one line. ``tests/patterns.py`` has samples and counterexamples of each.
-* Linear time on any input: no repetition within a repetition, and white space is squeezed
-  before a form of the appliance's own words is tried, so that no two repetitions compete.
+* A form is anchored at the start of a message, right after ``Level: ``. Text of a client, a sender
+  or a subject further right never matches.
+* Lines about a connection may have unknown words behind or between the known ones, as releases
+  differ. A login has to end as its form does.
+* No line matches two forms. ``tests/patterns.py`` has samples and counterexamples of each.
+* Forms take linear time on any input: no repetition contains another, and runs of white space
+  become one space before the appliance's own words are matched, so that repetitions never compete.
 
 Sources, by the short names used below:
 
@@ -27,14 +27,14 @@ from functools import cache, partial
 from typing import NamedTuple
 
 LEVEL = rb"[A-Z][a-z]+"
-"""Info, Warning, Critical, Alert, Debug, Trace (guide); others are as good."""
+"""Info, Warning, Critical, Alert, Debug, Trace (guide), or any other."""
 
 STAMP_BYTES = 25  # ``Wed Apr 22 11:43:59 2009 ``, the same width on every line
 DATE_BYTES = 11
 DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "  # begins a line of a file
 
 REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": (?! )")
-"""A line of a file, up to its message. The year tells it from a syslog header that is as long."""
+"""A line of a file, up to its message. The year excludes a syslog header of the same length."""
 
 
 def compile_late(expression: bytes) -> Callable[[], re.Pattern[bytes]]:
@@ -55,10 +55,10 @@ class Form(NamedTuple):
 
 
 def match(form: Form, message: bytes) -> re.Match[bytes] | None:
-    """Take a message apart, without timestamp, level and line end.
+    """Match a message, without timestamp, level and line end.
 
-    Runs of white space count as one space, and none at the ends; not so in logins, where they may
-    belong to the user.
+    Runs of white space count as one space, and are ignored at the ends, except in logins, where
+    they may belong to the user.
     """
     if (b"  " in message or message.endswith(b" ")) and not message.startswith(_LOGIN):
         message = b" ".join(message.split())
@@ -66,7 +66,7 @@ def match(form: Form, message: bytes) -> re.Match[bytes] | None:
 
 
 def read(form: Form, line: bytes) -> re.Match[bytes] | None:
-    """Take a whole line apart that is no login, maybe with a carriage return."""
+    """Match a whole line that is not a login, with or without a carriage return."""
     start = find_message(line)
     line = line.rstrip()
     if line.find(b"  ", start) < 0:
@@ -75,14 +75,14 @@ def read(form: Form, line: bytes) -> re.Match[bytes] | None:
 
 
 def find_message(line: bytes) -> int:
-    """Find where the message begins: behind timestamp and level, in bytes."""
+    """Return where the message begins, behind timestamp and level, in bytes."""
     if line.startswith(_INFO, STAMP_BYTES):
         return STAMP_BYTES + len(_INFO)
     return line.index(b": ", STAMP_BYTES) + 2
 
 
 def message_of(line: bytes) -> bytes:
-    """Return the message of a line: what is behind timestamp and level, without the line's end."""
+    """Return the message of a line: without timestamp, level and line end."""
     return line[find_message(line) :].removesuffix(b"\r")
 
 
@@ -90,7 +90,7 @@ _LOGIN = (b"SMTP Auth", b"DCID: ")
 _INFO = b"Info: "  # the level of nearly all lines
 
 
-# An address is checked where it is used: here it is any text without space and bracket.
+# Any text without spaces and brackets: addresses are checked where they are used.
 MAX_DIGITS = 20  # of a connection's number: more than 64 bits have; up to 2^31 was seen
 _NUMBER = rb"(?P<number>\d{1,%d})" % MAX_DIGITS
 _ADDRESS = rb"[^ ()]+"
@@ -174,7 +174,7 @@ OUTBOUND_LOGIN = Form(
     b"DCID: 5633 IP: 198.51.100.7 SMTP authentication using the profile Out succeeded.",
     rb"DCID: " + _NUMBER + rb" IP: (?P<address>" + _ADDRESS + rb") SMTP authentication using the"
     rb" profile (?:(?P<profile>.*?) (?:(?P<success>succeeded)\.?|failed(?:: *(?P<answer>.*))?)"
-    # With words behind, which only count where there is no other reading: a profile may have them.
+    # Further words only count if there is no other reading, as a profile may contain them.
     rb"|(?P<name>.*?) (?:(?P<done>succeeded)|failed)[ .,;:] *(?P<words>.*))",
     is_login=True,
 )

@@ -1,6 +1,6 @@
-"""Messages to values: what the lines of a connection say, and login messages.
+"""Parses messages: what the lines of a connection say, and logins.
 
-Many connections share a listener, a policy, a cipher, an outcome: each such text is parsed once.
+Many connections share a listener, a policy, a cipher or an outcome: each such text is parsed once.
 """
 
 import ipaddress
@@ -23,20 +23,20 @@ _REASON = b" with reason: "  # follows a forwarding server
 PROFILE = b" with profile: "  # follows the mechanism
 
 LEAST_PIECE = len(b" using")
-"""Bytes of :data:`MECHANISM` behind a profile that show a cut: its name may be "relay us"."""
+"""Bytes of :data:`MECHANISM` at the end of a profile that show a cut; a name may be "relay us"."""
 
-_MAX_TEXT_BYTES = 4096  # a document has 1,024 characters, and UTF-8 takes four bytes at most
+_MAX_TEXT_BYTES = 4096  # 1,024 characters in a document, each up to four bytes of UTF-8
 
-# No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
+# No leading zeros: some programs read them as octal, and Elasticsearch rejects them.
 _OCTET = rb"(?:1[0-9]?[0-9]?|2(?:[0-4]?[0-9]|5[0-5])?|[3-9][0-9]?|0)"
-# How nearly all inbound connections begin; the pattern says the same, but takes twice the time.
+# The usual beginning of an inbound connection; the form in the grammar takes twice the time.
 _USUAL = re.compile(
     rb"Info: New SMTP ICID [0-9]{1,20} interface ([^(]+ \([^)]+)\)"
     rb" address (" + rb"\.".join([_OCTET] * 4) + rb")"
     rb" reverse dns host (?:unknown|None|([!-~]+)) verified (yes|no)",
 ).fullmatch
 _NAME_AND_ADDRESS = re.compile(rb"([^ ()]+(?: [^ ()]+)?) \(([^ ()]+)").fullmatch
-# How the log says that there is no value (guide; seen).
+# Values of the log that mean none (guide; seen).
 _NO_DOMAIN = (b"unknown", b"", b"None")
 _NO_COUNTRY = (b"", b"not enabled", b"not applicable", b"None")
 _SBRS = re.compile(rb"[+-]?\d{1,2}(?:\.\d{1,3})?")
@@ -50,7 +50,7 @@ _LOGIN_ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
 _ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)", re.DOTALL)
 _ANSWER_BEGUN = re.compile(rb"\(u?['\"]?(?:\d|\Z)")
 _ANSWER_ENDED = re.compile(rb"(?:['\"]\]?|\[\])\)\.?\Z")
-# A string without an end goes to the end: so no text is looked at twice.
+# An unterminated string extends to the end, so that no text is read twice.
 _STRING = re.compile(rb"(?s)'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
@@ -65,27 +65,27 @@ _UNCHECKED = {
     grammar.LDAP_FAILED: Action.ERROR,
     grammar.NOT_INITIATED: Action.NOT_INITIATED,
 }
-"""Logins that the appliance could not check, or that were never begun."""
+"""Logins that could not be checked or were never begun."""
 
 ConnectionFact = tuple[Policy | None, Tls | None, Opened | None]
-"""What a line says of an open connection, one of: a policy, TLS, or the address of a client whose
-rejection was delayed."""
+"""What a line says about an open connection: a policy, TLS, or the address of a client whose
+rejection was delayed; the others are None."""
 
 Login = tuple[Outcome, bytes | None, str | None, bytes | None]
-"""What a login message says: the outcome; the number of the connection, None where the message
-names none; the user; the address of the smart host, on an outbound login."""
+"""What a login message says: the outcome; the number of the connection, if any; the user; the
+address of the smart host, for an outbound login."""
 
 
 class MessageParser:
-    """Parses messages, and remembers what many of them have in common."""
+    """Parses messages, and caches what many of them have in common."""
 
     def __init__(self) -> None:
-        # What a line of a connection says, by the message behind the number; outbound, only TLS.
+        # By the message behind the number. Outbound connections only have TLS.
         self.facts = BoundedCache(_read_fact)
         self.delivery_facts = BoundedCache(_read_delivery_tls)
         self.endings = BoundedCache(self._read_login_ending)
-        """The outcome of a client's login, by the word before its user, as the scanner has it, and
-        the line from the mechanism on; None where :meth:`read_login` is needed."""
+        """The outcome of a client's login, by the scanner's word before the user and the line from
+        the mechanism on; None if it takes :meth:`read_login`."""
         self._listeners = BoundedCache(_read_listener)
         self._usual_listeners = BoundedCache(self._read_usual_listener)
         self._interfaces = BoundedCache(_read_interface)
@@ -130,7 +130,7 @@ class MessageParser:
             number, succeeded, user, mechanism, profile = found.groups()
             if not is_profile_cut(profile):
                 return self._inbound[succeeded, mechanism, profile], number, _text(user), None
-            # Which of the words are the client's cannot be told: what is before all of them is.
+            # Nothing shows which of the words are the client's; the text before all of them is.
             begin = user.partition(MECHANISM)[0]
             return self._inbound[succeeded, None, None], number, _text(begin), None
         if found := grammar.match(grammar.OUTBOUND_LOGIN, message):
@@ -140,7 +140,7 @@ class MessageParser:
         if found := grammar.match(grammar.INBOUND_LOGIN_CUT, message):
             number, succeeded, rest = found.groups()
             begin, cut_mechanism = split_cut(rest or b"")
-            # Where it is cut within a character, what is left of that is dropped.
+            # An incomplete character at the end is dropped.
             cut_user = _decoder().decode(begin) or None
             return self._inbound[succeeded, cut_mechanism, None], number, cut_user, None
         for form, action in _UNCHECKED.items():
@@ -154,7 +154,7 @@ class MessageParser:
         return None
 
     def _read_usual_listener(self, text: bytes) -> Listener | None:
-        """Read a listener's name and address; None where only the pattern tells them apart."""
+        """Read a listener's name and address; None if only the form can separate them."""
         found = _NAME_AND_ADDRESS(text)
         return None if found is None else self._listeners[found[1], found[2]]
 
@@ -168,7 +168,7 @@ class MessageParser:
 
 def read_address(raw: bytes) -> tuple[bytes, str | None]:
     """Return an address with its kind: ``ipv4``, ``ipv6``, or None if it is not an IP address."""
-    # A scope id ("fe80::1%em0") is not part of an address that others could look up.
+    # A scope id ("fe80::1%em0") has no meaning outside of the appliance.
     if b"%" not in raw:
         with suppress(ValueError):
             return raw, f"ipv{ipaddress.ip_address(raw.decode('utf-8', 'replace')).version}"
@@ -176,39 +176,39 @@ def read_address(raw: bytes) -> tuple[bytes, str | None]:
 
 
 def behind_number(number: bytes, line: bytes) -> bytes:
-    """Return what connections share: the message behind the number."""
+    """Return the message behind the number, which many connections share."""
     return line[line.index(number, STAMP_BYTES) + len(number) + 1 :]
 
 
 def split_cut(rest: bytes) -> tuple[bytes, bytes | None]:
     """Separate user and mechanism in a login whose end is missing; ``rest`` is from the user on.
 
-    The user is without what the appliance wrote behind it; the mechanism is None without one.
+    The user excludes the appliance's own words; the mechanism may be None.
     """
     rest = rest.rstrip()
     user, found, behind = rest.rpartition(MECHANISM)
     if found:
         mechanism, blank, profile = behind.partition(b" ")
-        # Other words than the appliance's are the user's own, and say nothing of a mechanism.
+        # Other words than the appliance's belong to the user and name no mechanism.
         is_own = PROFILE.startswith((blank + profile).rstrip())
         return user, mechanism if is_own and mechanism else None
     return rest[: len(rest) - _count_begun(rest)].rstrip(), None
 
 
 def is_profile_cut(profile: bytes) -> bool:
-    """Whether it ends in the words that follow a user: then the user has words like a login's."""
+    """Whether a profile ends in the words that follow a user, so that the login is cut."""
     return MECHANISM in profile or _count_begun(profile.rstrip()) >= LEAST_PIECE
 
 
 def _count_begun(text: bytes) -> int:
-    """Count the bytes of :data:`MECHANISM` that a text without blanks behind it ends in."""
+    """Count the bytes of :data:`MECHANISM` at the end of a text without trailing spaces."""
     return next((x for x in range(len(MECHANISM), 0, -1) if text.endswith(MECHANISM[:x])), 0)
 
 
 def is_unparsed_login(message: bytes) -> bool:
-    """Whether a message that is not a known login begins like one.
+    """Whether a message of no known form begins like a login, or like the offset in a header.
 
-    So does a file header without a possible offset: all times depend on it.
+    All times depend on the offset.
     """
     begins = message.startswith((b"SMTP Auth", b"Time offset from UTC: "))
     begins = begins or b" SMTP authentication " in message
@@ -216,9 +216,9 @@ def is_unparsed_login(message: bytes) -> bool:
 
 
 def read_response(answer: bytes) -> Response | None:
-    """Read a smart host's answer; None where it has another form.
+    """Read a smart host's answer; None if it has another form.
 
-    The appliance prints it as a Python literal, ``('535', ['text', ...])``; its end may be missing.
+    The appliance prints a Python literal, ``('535', ['text', ...])``; its end may be missing.
     """
     found = _ANSWER.fullmatch(answer.strip())
     if found is None:
@@ -242,7 +242,7 @@ def _read_listener(key: tuple[bytes | None, bytes | None]) -> Listener:
 
 
 def _read_interface(own: bytes | None) -> Listener:
-    """The appliance's end of an outbound connection is an address, or the name of an interface."""
+    """Read the appliance's end of an outbound connection: an address or an interface's name."""
     text, version = _short_text(own), None if own is None else read_address(own)[1]
     return Listener(None, text, version) if version else Listener(text, None, None)
 
@@ -250,7 +250,7 @@ def _read_interface(own: bytes | None) -> Listener:
 def _read_fact(text: bytes) -> ConnectionFact:
     """Read a message from behind the number of its connection."""
     text = text.strip()
-    # The first word tells the patterns apart; most lines are of the host access table.
+    # The first word distinguishes the forms; most lines are policies.
     if text.startswith(b"TLS"):
         return None, _read_tls(text), None
     if text.startswith(b"Delayed"):
@@ -294,7 +294,7 @@ def _read_tls(text: bytes) -> Tls | None:
 
 
 def _read_delivery_tls(text: bytes) -> Tls | None:
-    """Read the TLS line of an outbound connection: the certificate is the other end's."""
+    """Read the TLS line of an outbound connection; the certificate is the smart host's."""
     tls = _read_tls(text.strip())
     if tls is None or tls.client_subject is None:
         return tls
@@ -309,7 +309,7 @@ def _inbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
         SUCCESS if succeeded else FAILURE,
         _text(mechanism),
         None if profile is None else _text(profile.strip()),
-        # The log does not say why: a reason that repeats the outcome is all there is.
+        # The log gives no other reason.
         None if succeeded else "SMTP AUTH failed",
         None,
         truncated=not (profile or b"").strip(),
@@ -317,7 +317,7 @@ def _inbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
 
 
 def _is_unchecked_cut(values: dict[str, bytes]) -> bool:
-    """Whether the end is missing of a login that could not be checked."""
+    """Whether the end of a login that could not be checked is missing."""
     found = _SERVER_AND_REASON(values["reason"])
     if found is None:
         return values.get("user", b"x") in {b"", None}
@@ -330,7 +330,7 @@ def _outbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
     if succeeded is not None:
         return Outcome(Action.OUTBOUND, SUCCESS, None, _text(profile), None, None)
     text = (answer or b"").strip()
-    # Nothing behind "failed", or only a colon; or a literal without its end.
+    # Nothing or a colon behind "failed", or a literal without its end.
     truncated = not answer or bool(_ANSWER_BEGUN.match(text) and not _ANSWER_ENDED.search(text))
     response = read_response(text)
     reason = (response.text or None) if response is not None else _text(text)
@@ -343,10 +343,10 @@ _decoder = partial(getincrementaldecoder("utf-8"), "replace")
 
 
 def _text(value: bytes | None) -> str | None:
-    """Decode text from outside; an empty one is None."""
+    """Decode external text; None if it is empty."""
     return value.decode("utf-8", "replace") if value else None
 
 
 def _short_text(value: bytes | None) -> str | None:
-    """Decode what a document holds as a keyword."""
+    """Decode the text of a keyword field."""
     return _text(value and value[:_MAX_TEXT_BYTES])

@@ -1,13 +1,12 @@
-"""Which subscription a log is of, where it is not a mail log.
+"""Recognises the subscription of a log that is not a mail log.
 
 An appliance writes some thirty kinds of logs, all with the same timestamps and levels. A mail log
-shows with the first line of a connection, a message or a login; as long as there is none, lines are
-counted, and one that only a certain subscription has tells which it is. What has no such line is
-not guessed.
+is recognised by the first line of a connection, a message or a login. Until then, lines are
+counted, and a line that only one subscription has shows which it is. Otherwise nothing is guessed.
 
-The lines under which the signs stand are of AsyncOS user guides 7 to 15, chapter "Logging", and of
-lines that administrators and makers of parsers published. In brackets is the name that AsyncOS or
-its guides give such a subscription; an administrator may give it another.
+The sample lines come from the AsyncOS user guides 7 to 15, chapter "Logging", and from lines that
+administrators and authors of parsers published. In brackets is the name that AsyncOS or its guides
+give to the subscription; an administrator may choose another.
 """
 
 import re
@@ -19,13 +18,13 @@ from typing import NamedTuple
 from forwarder.mail_logs.grammar import LEVEL, compile_late
 from forwarder.text import many, shown
 
-SHOWN_BYTES = 512  # of a line without a level; what tells is at its beginning
+SHOWN_BYTES = 512  # of a line without a level, whose beginning is enough
 
 _BEGIN = rb"\n(?s:.{25})" + LEVEL + rb": *+"
 _MAIL = compile_late(
     _BEGIN + rb"(?:New (?:SMTP|smtp) [ID]CID |[ID]CID:? \d|MID \d|Start MID |SMTP Auth"
     rb"|Message (?:done|aborted|finished|\d)|Delivery start |RPC Delivery start "
-    # A bounce log has the sender there.
+    # A bounce log has the sender here.
     rb"|(?:Bounced|Delayed): DCID \d++ MID \d++ to RID )"
 )
 _HEADER = compile_late(
@@ -73,8 +72,8 @@ SUBSCRIPTIONS = {
     # Bounced: DCID 2 MID 15232 From:<a@example.com> To:<b@example.com> RID 0 - 5.1.0 - ..
     "bounce logs (bounces)": rb"(?:Bounced|Delayed): (?:DCID \d++ )?(?:MID )?[\d:]++ From:<",
 }
-"""How messages begin that no other kind of log has, as expressions. Only the kinds that are sent
-in place of mail logs are here."""
+"""How messages begin that only one kind of log has, as expressions. Only kinds that are mistaken
+for mail logs are here."""
 
 _SIGNS = compile_late(
     _BEGIN + rb"(?:" + b"|".join(rb"(%b)" % x for x in SUBSCRIPTIONS.values()) + rb")"
@@ -88,12 +87,12 @@ _CEF = re.compile(rb".{15,150}?[ :]CEF:\d++\|Cisco\|")  # these have no level
 class OtherLog(NamedTuple):
     """A file without a line of a connection, a message or a login."""
 
-    lines: int  # those with a timestamp, but for the header of the file
-    subscription: str | None  # which it looks like; None where nothing tells
-    is_foreign: bool  # whether it is none of an appliance at all, as far as can be seen
+    lines: int  # with a timestamp, except for the header of the file
+    subscription: str | None  # what it looks like, if any
+    is_foreign: bool  # whether nothing shows that it is a log of an appliance
 
     def say(self, what: str) -> str:
-        """Make a sentence, without its full stop; ``what`` is the file, in quotes."""
+        """Describe it in a sentence without a period; ``what`` is the file, in quotes."""
         if self.is_foreign:
             return (
                 f"{what} has no line of a mail log in it; a line begins like"
@@ -113,11 +112,11 @@ class Contents:
     """Examines the lines of a file until one shows that it is a mail log."""
 
     is_framed: bool = False  # whether a line had a timestamp and a level
-    lines: int = 0  # those with both, but for the header of the file
+    lines: int = 0  # with both, except for the header of the file
     subscription: str | None = None
 
     def is_mail(self, text: bytes, start: int, end: int) -> bool:
-        """Take lines, each behind a newline; whether one is of a connection, message or login."""
+        """Whether a line is of a connection, message or login; each line is behind a newline."""
         if _MAIL().search(text, start, end):
             return True
         self.is_framed = True
@@ -130,9 +129,9 @@ class Contents:
         return False
 
     def describe(self, others: int, first_other: bytes) -> OtherLog | None:
-        """Return what the file looks like so far; None if there is only a header.
+        """Return what the file looks like so far; None if it only has a header.
 
-        ``others`` is the number of lines with a timestamp and without a level.
+        ``others`` is the number of lines with a timestamp but no level.
         """
         subscription = self.subscription
         if subscription is None and _CEF.match(first_other):
@@ -143,7 +142,7 @@ class Contents:
 
 
 def say_others(found: Sequence[tuple[str, OtherLog]]) -> Iterator[str]:
-    """Say which files, by their paths, are of other subscriptions: a sentence for each of these."""
+    """Yield a sentence for each other subscription, with the path of its first file."""
     known: dict[str | None, list[tuple[str, OtherLog]]] = defaultdict(list)
     for path, other in found:
         known[other.subscription].append((path, other))
