@@ -9,7 +9,7 @@ byte. It has four parts:
   without reading anything again. It is enough because it is only asked where head and tail agree at
   exactly one length, and who writes into the log from outside does not know the rest of it;
 - ``tail``: the last 256 bytes, two or three lines. Each read begins there, so that a file that
-  was truncated and written again is found out before a byte of it is taken for the rest of the old.
+  was truncated and written again is detected before a byte of it is taken for the rest of the old.
 """
 
 import os
@@ -43,7 +43,7 @@ class FileError(ForwarderError):
 
 
 class MovedError(FileNotFoundError):
-    """Another file has the name by now; scanning the folder again finds this one."""
+    """Another file has the name by now; a scan finds this one under its new name."""
 
 
 class Fingerprint(NamedTuple):
@@ -118,13 +118,7 @@ class Index:
 
 
 class FileHandle:
-    """An open file, read in order.
-
-    Attributes:
-        is_gzip: Whether it is decompressed.
-        unclear: Whether it is so short that it may yet turn out to be compressed.
-        position: Of the next byte that :meth:`read` gives, in decompressed bytes from the start.
-    """
+    """An open file, read in order."""
 
     def __init__(self, path: str, inode: Inode) -> None:
         """Open the file that was seen at a path; FileNotFoundError if it is not there."""
@@ -161,8 +155,8 @@ class FileHandle:
         """Go back to the first byte, and find out again what the file is."""
         head = self._check_head()
         self.is_gzip = head.startswith(GZIP_MAGIC)
-        self.unclear = is_too_short(head)
-        self.position = 0
+        self.unclear = is_too_short(head)  # whether it may yet turn out to be compressed
+        self.position = 0  # of the next byte that `read` gives, in decompressed bytes
         self._head = b""
         self._gzip = None
         if self.is_gzip:
@@ -217,7 +211,7 @@ class FileHandle:
 
     def close(self) -> None:
         """Close the file."""
-        with suppress(OSError):  # there is nothing to lose: nothing was written
+        with suppress(OSError):  # nothing was written, so nothing is lost
             os.close(self._descriptor)
 
     def _check_head(self) -> bytes:

@@ -46,9 +46,9 @@ class State(Enum):
 class Event(Enum):
     """What happens to a file."""
 
-    CHANGED = auto()  # it has another size, time, or name
-    DUE = auto()  # the time that it was to wait is over
+    DUE = auto()  # it has another size, time or name, or the time that it was to wait is over
     SCANNED = auto()  # all files were scanned
+    KNOWN_INODE = auto()  # it is new, and a log was last at its inode
     REPLACED = auto()  # it may hold something else by now
     IDENTIFIED = auto()  # it is the current file of a log
     ENDED = auto()  # it is read to its end
@@ -58,9 +58,9 @@ class Event(Enum):
 
 
 TRANSITIONS = {
-    Event.CHANGED: ({State.READ, State.AT_END, State.FAILED}, State.READ),
-    Event.DUE: ({State.UNDECIDED, State.AT_END}, State.READ),
+    Event.DUE: ({State.READ, State.AT_END, State.FAILED, State.UNDECIDED}, State.READ),
     Event.SCANNED: ({State.FAILED}, State.READ),
+    Event.KNOWN_INODE: ({State.IGNORED}, State.EXPECTED),
     Event.REPLACED: (set(State), State.COMPARE),
     Event.IDENTIFIED: ({State.EXPECTED, State.COMPARE, State.READ}, State.READ),
     Event.ENDED: ({State.EXPECTED, State.COMPARE, State.READ}, State.AT_END),
@@ -174,11 +174,6 @@ class Files:
         del self._files[file.inode]
         self.handles.close(file.inode)
 
-    def expect(self, file: File) -> None:
-        """Let a new file, which has the inode of a log, be compared with that before all others."""
-        file.state = State.EXPECTED
-        self._expected.append(file)
-
     @property
     def pending(self) -> bool:
         """Whether any file has work to do."""
@@ -242,7 +237,9 @@ class Files:
         self.scan_is_due = True  # the rest of the log may be in a file that is new
 
     def _enqueue(self, file: File) -> None:
-        if file.state in {State.COMPARE, State.READ}:
+        if file.state is State.EXPECTED:
+            self._expected.append(file)
+        elif file.state in {State.COMPARE, State.READ}:
             # Not kept: that of 100,000 files takes 20 MB.
             place = reading_order(file.path), not file.here
             self.queue.add(file.inode, file.stat.appliance, place)

@@ -311,7 +311,7 @@ class FileTailer:
             if not file.head:
                 file.seen_in = self._files.scans
         if file.is_current and not (changed and self._may_be_replaced(file)):
-            self._files.on(file, Event.CHANGED)
+            self._files.on(file, Event.DUE)
         elif changed and (file.is_current or file.state not in {State.EXPECTED, State.COMPARE}):
             self._files.replace(file)
 
@@ -325,7 +325,7 @@ class FileTailer:
         is_old = older is not None and age > older.total_seconds()
         self._files.add(file)
         if self._logs.find_by_inode(stat.inode) is not None:
-            self._files.expect(file)
+            self._files.on(file, Event.KNOWN_INODE)
         # Of a plain file that is skipped, the end is to be known when it grows; little is read.
         elif not is_old or (file.skip and not stat.path.endswith(".gz")):
             self._files.on(file, Event.REPLACED)
@@ -339,7 +339,7 @@ class FileTailer:
                 if file.is_current and self._may_be_replaced(file):
                     self._files.replace(file)
             if file.is_current:  # a process that has it open may write to it
-                self._files.on(file, Event.CHANGED)
+                self._files.on(file, Event.DUE)
             return
         if file.log is None and file.state is not State.IGNORED and file.stat.size:
             # Never begun; if its bytes stay away, they count as lost.

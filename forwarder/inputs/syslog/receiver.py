@@ -74,8 +74,7 @@ _HANDSHAKE_SECONDS = 20.0
 class Receiver:
     """All sockets of a service, and what they received; outlives a reload of the configuration."""
 
-    drained = False
-    """It has no end."""
+    drained = False  # it has no end
 
     def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
         """Start with what :meth:`save` returned before, and without a socket."""
