@@ -72,7 +72,7 @@ class Place(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """What an output lost because the spool was full and it did not deliver."""
+    """Documents that an output lost because the spool was full and it did not deliver."""
 
     documents: int  # how many, since an operator settled it
     first: Place
@@ -137,7 +137,7 @@ class Batch(NamedTuple):
         return self.start + len(self.documents)
 
     def part(self, start: int, end: int) -> "Batch":
-        """Return some documents of it, by their positions."""
+        """Return a part of it, by positions."""
         return Batch(self.documents[start:end], self.start + start, self.letters[start:end])
 
 
@@ -173,12 +173,12 @@ def next_number(connection: sqlite3.Connection, outputs: Mapping[str, Progress])
 
 
 def load_backfills(connection: sqlite3.Connection) -> Sequence[Backfill]:
-    """Return the remembered ones, in order."""
+    """Return the backfills, in order."""
     return [Backfill(*x) for _, y in load_state(connection, _BACKFILLS) for x in orjson.loads(y)]
 
 
 def save_backfills(connection: sqlite3.Connection, backfills: Sequence[Backfill]) -> None:
-    """Remember these alone."""
+    """Write the backfills, instead of those before."""
     value = orjson.dumps([[*x] for x in backfills]) if backfills else None
     put_state(connection, [(_BACKFILLS, value)])
 
@@ -224,7 +224,7 @@ class Overflow:
         self._logged: dict[str, float] = {}  # when, by the monotonic clock
 
     def begin(self, outputs: Iterable[str], blocking: Iterable[str]) -> None:
-        """Begin with outputs, of which some lose nothing."""
+        """Begin with outputs; the ``blocking`` ones lose nothing."""
         self._blocking = frozenset(blocking)
         for output in outputs:
             self.take(output)

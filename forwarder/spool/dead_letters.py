@@ -64,7 +64,7 @@ class DeadLetter(NamedTuple):
 
     @property
     def source(self) -> Source | None:
-        """Where its line stands, as the document has it; None where it has not."""
+        """Where its line stands; None if the document does not say it."""
         try:
             log = orjson.loads(self.document.body)["log"]
             path, offset = log["file"]["path"], log.get("offset")
@@ -74,7 +74,7 @@ class DeadLetter(NamedTuple):
 
 
 class Count(NamedTuple):
-    """What there is of the dead letters of an output."""
+    """How many dead letters an output has."""
 
     number: int
     replays: int  # how many of them are to be delivered again
@@ -82,7 +82,7 @@ class Count(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Which dead letters are meant: all that both hold for; None stands for any."""
+    """Selects dead letters by output and number; None matches any."""
 
     output: str | None = None
     numbers: Sequence[int] | None = None
@@ -121,7 +121,7 @@ def store(
 
 
 def count(connection: sqlite3.Connection) -> dict[str, Count]:
-    """Count by output."""
+    """Count the letters of each output."""
     rows = connection.execute(
         "SELECT output, number, replays, size FROM dead_letter_counts"
         " WHERE number > 0 ORDER BY output"
@@ -201,7 +201,7 @@ def numbers_of(connection: sqlite3.Connection, selection: Selection = ALL) -> li
 
 
 def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
-    """Have letters delivered again."""
+    """Mark letters to be delivered again."""
     statement = "UPDATE dead_letters SET replay = 1 WHERE number = ?"
     connection.executemany(statement, [(x,) for x in numbers])
 

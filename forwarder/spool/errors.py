@@ -14,7 +14,7 @@ class SpoolError(ForwarderError):
 
 
 class BlockedError(SpoolError):
-    """It cannot be read or written now, and nothing was written: wait and repeat it."""
+    """The spool cannot be read or written now; nothing was written: wait, and try again."""
 
 
 class DamagedError(SpoolError):
@@ -37,7 +37,7 @@ class ClosedError(SpoolError):
 
 
 def unwritable(error: OSError, message: str) -> SpoolError:
-    """Tell a full disk, which the caller waits for, from what an operator has to fix."""
+    """Return BlockedError for a full disk, which may be waited for, else SpoolError."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     return BlockedError(message) if is_full else SpoolError(message)
 

@@ -142,7 +142,7 @@ class Spool:
             return load_state(connection, prefix, after=after, limit=limit)
 
     def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the same a page at a time: of 100,000 files it is more than should be in memory."""
+        """Yield the same by pages: the state of 100,000 files should not be in memory at once."""
         after = ""
         while page := self.load_state(prefix, after=after, limit=_PAGE_ROWS):
             yield from page
@@ -203,7 +203,7 @@ class Spool:
             return self._changed.wait_for(condition, timeout)
 
     def wake(self) -> None:
-        """Let all that wait look again."""
+        """Wake all threads that wait, so that they look again."""
         with self._changed:
             self._changed.notify_all()
 
@@ -349,7 +349,7 @@ class Spool:
             self.outputs = self.outputs | {output: before._replace(retried=before.retried + number)}
 
     def settle_dropped(self, output: str) -> None:
-        """Forget what was dropped for an output: it has it now, or does without."""
+        """Forget what was dropped for an output: it has it now, or does not need it."""
         with self._writer.locked():
             self._store({output: self.outputs[output]._replace(dropped=None)}, durable=True)
 

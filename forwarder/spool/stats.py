@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 class Waiting(NamedTuple):
-    """What an output has not had."""
+    """What waits for an output."""
 
     progress: cursors.Progress
     documents: int  # that are waiting
@@ -97,7 +97,7 @@ def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
 
 
 def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
-    """Ask the spool of a state folder something; raises SpoolError if it cannot be read.
+    """Read the spool of a state folder with ``ask``; raises SpoolError if it cannot be read.
 
     Nothing is changed, and nothing is locked for longer than a moment. While the service runs, or
     its log of changes is there, SQLite needs both files to read; otherwise the database is read as

@@ -1,8 +1,8 @@
 """The one process and the one connection that write: locks, transactions and limits.
 
 One process at a time has the spool open: it holds the kernel's lock on a file beside the database,
-which ends with the process. The file has what is to be said while nothing can be written to the
-database: a few bytes are written over others, for which a full disk has space.
+which ends with the process. The file also says why reading is paused, which the database may be
+unable to take: a few bytes are written over others, for which a full disk has space.
 
 SQLite has one writer anyhow; with one connection under a lock no thread waits for another's
 timeout. Other processes write for milliseconds, and are waited for.
@@ -45,21 +45,21 @@ _CHECKPOINT_MILLISECONDS = 100  # to wait there for others that read; our own re
 
 
 class Pause(NamedTuple):
-    """That nothing is read."""
+    """A pause of reading."""
 
     since: float  # seconds since 1970
     reason: str  # and what ends it
 
 
 class Holder(NamedTuple):
-    """What the process notes that has a spool open; a JSON array in the lock's file."""
+    """The process that has the spool open, as it notes it in the lock file, in JSON."""
 
     process: int = 0  # 0 in the moment before it has noted anything
     pause: Pause | None = None  # none while it reads
 
 
 class Lock:
-    """Held until it is closed, or the process ends."""
+    """The lock of a state folder, held until it is closed or the process ends."""
 
     def __init__(self, folder: Path) -> None:
         """Take the lock of a state folder; raises SpoolError if another process holds it."""
@@ -90,7 +90,7 @@ class Lock:
             time.sleep(_LOCK_PAUSE)
 
     def note_pause(self, pause: Pause | None) -> None:
-        """Note why nothing is read, or that it is."""
+        """Note why reading is paused; None when it goes on."""
         with suppress(OSError):
             self._write(pause)
 
@@ -101,12 +101,12 @@ class Lock:
         os.truncate(self._file, len(content))
 
     def close(self) -> None:
-        """Release it. The file stays: to remove it would let two processes hold two locks."""
+        """Release it. The file stays: if it were removed, two processes could hold two locks."""
         os.close(self._file)
 
 
 def held(folder: Path) -> Holder | None:
-    """Return what the process notes that has a spool open; None if there is none."""
+    """Return the process that has the spool of a folder open; None if there is none."""
     try:
         with (folder / _LOCK).open("rb") as file:
             return None if _take(file.fileno(), fcntl.LOCK_SH) else _read(file.read())
@@ -123,7 +123,7 @@ def _take(file: int, kind: int) -> bool:
 
 
 def _read(content: bytes) -> Holder:
-    """Read what a process noted; nothing where it cannot be read, as after a power cut."""
+    """Parse what a process noted; empty if that is not possible, as after a power cut."""
     try:
         # Behind the first line there may be the rest of a longer one, for a moment.
         process, pause = orjson.loads(content.partition(b"\n")[0])
@@ -133,7 +133,7 @@ def _read(content: bytes) -> Holder:
 
 
 class DiskUsage(NamedTuple):
-    """What the spool takes, in bytes."""
+    """What the spool takes on disk, in bytes."""
 
     used: int  # by documents: what counts against the limit
     file: int  # size of the database on disk, with free pages
@@ -143,7 +143,7 @@ class DiskUsage(NamedTuple):
 
 
 class Writer(SharedConnection):
-    """Writes to the database, and knows what that takes."""
+    """Writes to the database, and measures what it takes."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, max_bytes: int) -> None:
         super().__init__(path, connection)
@@ -163,9 +163,9 @@ class Writer(SharedConnection):
 
     @contextmanager
     def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing, of documents ``size`` bytes.
+        """Write all or nothing; of documents, ``size`` bytes.
 
-        If it is ``durable``, it is on disk at the end, with all that was written before.
+        A ``durable`` transaction is on disk at the end, with all that was written before.
         """
         with self.locked() as connection:
             if size:
