@@ -148,11 +148,7 @@ _LAST = chr(0x10FFFF)  # stands behind all other characters
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection that any thread may use, one at a time, with explicit transactions."""
     connection = _connect(path, "mode=rw")
-    try:
-        connection.executescript(_SETTINGS)
-    except BaseException:
-        connection.close()
-        raise
+    connection.executescript(_SETTINGS)
     return connection
 
 
