@@ -165,7 +165,7 @@ def test_no_path_on_a_terminal_is_bad_usage() -> None:
     with open_descriptors(terminal, stdin):
         code, out, err = run("parse", stdin=stdin)
     assert (code, out) == (2, b"")
-    assert "name a file, a folder or a pattern, or pipe a log in." in err
+    assert "specify a file, a folder or a pattern, or pipe in a log." in err
 
 
 @contextlib.contextmanager

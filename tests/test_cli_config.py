@@ -96,7 +96,7 @@ def test_the_environment_may_name_the_file(path: Path) -> None:
     assert "  siem:\n    type: server\n" in done.stdout
     done = run("config", "show")
     assert done.exit_code == 2
-    assert "name the configuration: FILE, or -c FILE." in done.stderr
+    assert "specify the configuration: FILE, or -c FILE." in done.stderr
 
 
 @pytest.mark.parametrize("command", [("check",), ("config", "show")])
@@ -110,7 +110,7 @@ def test_the_file_may_be_an_argument(path: Path, command: tuple[str, ...]) -> No
     assert (done.exit_code, shown) == (0, known)
     twice = run(*command, str(path), "-c", str(path))
     assert twice.exit_code == 2
-    assert "named twice" in twice.stderr
+    assert "given twice" in twice.stderr
 
 
 def test_the_schema_has_the_outputs_that_work() -> None:

@@ -132,21 +132,29 @@ def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("outputs", "arguments", "words"),
     [
-        ("{a: {type: able}, b: {type: able}}", (), "one that can be set up; these can: a, b."),
-        ("{a: {type: unable}}", (), "one that can be set up; these can: none."),
-        (ONE, ("--output", "other"), "one that can be set up; these can: siem."),
+        (
+            "{a: {type: able}, b: {type: able}}",
+            (),
+            "choose an output to set up with --output; available: a, b.",
+        ),
+        ("{a: {type: unable}}", (), "choose an output to set up with --output; available: none."),
+        (ONE, ("--output", "other"), "choose an output to set up with --output; available: siem."),
         (ONE, ("--set", "space=wrong"), "there is no such space."),
         (ONE, ("--set", "space=by hand"), "--dry-run prints it, and --export DIR writes"),
         (
             ONE,
             ("--set", "space"),
-            "--set needs NAME=VALUE, with one of these names: space, kibana.",
+            "--set takes NAME=VALUE, with one of these names: space, kibana.",
         ),
-        (ONE, ("--set", "x=1"), "--set needs NAME=VALUE, with one of these names: space, kibana."),
-        (ONE, ("--export", "new", "--remove"), "not with --remove or --dry-run."),
-        (ONE, ("--export", "new", "--dry-run"), "not with --remove or --dry-run."),
-        (ONE, ("--export", "new", "--make-key", "k"), "neither --export nor --remove."),
-        (ONE, ("--remove", "--make-key", "k"), "neither --export nor --remove."),
+        (ONE, ("--set", "x=1"), "--set takes NAME=VALUE, with one of these names: space, kibana."),
+        (ONE, ("--export", "new", "--remove"), "cannot be combined with --remove or --dry-run."),
+        (ONE, ("--export", "new", "--dry-run"), "cannot be combined with --remove or --dry-run."),
+        (
+            ONE,
+            ("--export", "new", "--make-key", "k"),
+            "cannot be combined with --export or --remove.",
+        ),
+        (ONE, ("--remove", "--make-key", "k"), "cannot be combined with --export or --remove."),
     ],
 )
 def test_a_wrong_use_is_said(

@@ -78,7 +78,7 @@ def test_a_log_is_read_again(tmp_path: Path) -> None:
     size = f"{log.stat().st_size:,}"
     assert done.stderr == (
         f"1 log of 'esa1' will be read again, {size} bytes:\n  {str(log)!r}: {size} bytes\n"
-        "Output 'out' (stdout) has had 4 documents; those of these logs may be in it twice.\n"
+        "Output 'out' (stdout) has had 4 documents; documents from these logs may be duplicated.\n"
     )
     again = run(config, "--once").stdout
     assert len(ids(again)) == 3
@@ -298,11 +298,11 @@ def test_an_output_that_has_documents_is_asked_about(tmp_path: Path) -> None:
         done = rewind(config, log, *options, yes=False)
         assert done.returncode == 1
         assert (
-            "Output 'new' (file) has had 6 documents; those of these logs may be in it twice."
+            "Output 'new' (file) has had 6 documents; documents from these logs may be duplicated."
             in (done.stderr)
         )
         assert ("'old'" in done.stderr) is (not options)
-        assert "(with --yes you are not asked)? [y/N]: " in done.stderr
+        assert "(--yes skips this question)? [y/N]: " in done.stderr
         assert done.stderr.endswith("Aborted!\n")
     assert run(config, "--once").returncode == 0
     assert len(ids((tmp_path / "new.ndjson").read_bytes())) == 6
@@ -389,7 +389,7 @@ def test_an_unknown_log_is_an_error(tmp_path: Path) -> None:
     assert run(config, "--once").returncode == 0
     done = rewind(config, tmp_path / "other")
     assert done.returncode == 1
-    assert "esa-forwarder status names them" in done.stderr
+    assert "esa-forwarder status lists them" in done.stderr
 
 
 def test_the_service_must_not_run(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ inputs:
 outputs:
   archive: {{type: file, path: "{folder}/archive.ndjson"}}
 """
-BEGUN = b"Showing what passes from now on; Ctrl-C ends.\n"
+BEGUN = b"Showing documents from now on; press Ctrl-C to stop.\n"
 
 
 @pytest.fixture(name="service")

@@ -176,9 +176,9 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     from forwarder.plugins import stdout_to_stderr
 
     if folder is not None and (dry_run or remove):
-        raise click.UsageError("--export writes what is installed: not with --remove or --dry-run.")
+        raise click.UsageError("--export cannot be combined with --remove or --dry-run.")
     if key_file is not None and (folder is not None or remove):
-        raise click.UsageError("--make-key goes with neither --export nor --remove.")
+        raise click.UsageError("--make-key cannot be combined with --export or --remove.")
     sends_nothing = dry_run or folder is not None
     without_logins = sends_nothing or any((api_key, user, password))
     config = _load(path, without_logins=without_logins)
@@ -228,7 +228,7 @@ def _choose(config: "Config", name: str | None) -> "OutputConfig":
         return next(iter(able.values()))
     if name not in able:
         names = ", ".join(able) or "none"
-        raise click.UsageError(f"name with --output one that can be set up; these can: {names}.")
+        raise click.UsageError(f"choose an output to set up with --output; available: {names}.")
     return able[name]
 
 
@@ -240,7 +240,7 @@ def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str
         name, equals, value = text.partition("=")
         if not equals or name not in known:
             names = ", ".join(known) or "none"
-            raise click.UsageError(f"--set needs NAME=VALUE, with one of these names: {names}.")
+            raise click.UsageError(f"--set takes NAME=VALUE, with one of these names: {names}.")
         found[name] = value
     return found
 

@@ -135,9 +135,9 @@ def _change_selected(  # noqa: PLR0913 - one an option
     from forwarder.spool.dead_letters import Selection
 
     if not (numbers or output is not None or every):
-        raise click.UsageError("select some: NUMBER..., --output NAME, or --all.")
+        raise click.UsageError("select dead letters with NUMBER..., --output NAME, or --all.")
     if every and (numbers or output is not None):
-        raise click.UsageError("--all goes with neither NUMBER nor --output.")
+        raise click.UsageError("--all cannot be combined with NUMBER or --output.")
     found = change_letters(_load(path, output).state, Selection(output, numbers or None), change)
     print_result(f"{many(len(found), 'dead letter')} {done}.")
     _fail_if_missing(numbers, found)
@@ -153,7 +153,7 @@ def _load(path: Path, output: str | None) -> "Config":
     others = [x for x in read_spool(config.state, count) if x not in config.outputs]
     if output is not None and output not in {*config.outputs, *others}:
         names = ", ".join([*config.outputs, *others])
-        fail(f"neither {where} nor a dead letter has an output {quoted(output)}, but: {names}")
+        fail(f"no output {quoted(output)} in {where} or the dead letters; there are: {names}")
     for name in others:
         text = f"output {quoted(name)} has dead letters and is not in {where}"
         click.echo(f"warning: {text}.", err=True)
@@ -162,7 +162,7 @@ def _load(path: Path, output: str | None) -> "Config":
 
 def _fail_if_missing(numbers: Sequence[int], found: Iterable[int]) -> None:
     if missing := sorted(set(numbers).difference(found)):
-        fail(f"not there: {', '.join(map(str, missing))}; see the list")
+        fail(f"dead letters not found: {', '.join(map(str, missing))}; see the list")
 
 
 def read_letters(folder: Path, selection: "Selection") -> "Iterator[DeadLetter]":

@@ -184,11 +184,11 @@ def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]
     def with_path(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
         file = kwargs.pop("file")
         if file is None and kwargs["path"] is None:
-            raise click.UsageError("name the configuration: FILE, or -c FILE.")
+            raise click.UsageError("specify the configuration: FILE, or -c FILE.")
         if file is not None:
             source = click.get_current_context().get_parameter_source("path")
             if source is ParameterSource.COMMANDLINE:
-                raise click.UsageError("the configuration is named twice: use FILE or -c FILE.")
+                raise click.UsageError("the configuration is given twice: use FILE or -c FILE.")
             kwargs["path"] = file  # rather than that of the environment
         return command(*args, **kwargs)
 

@@ -185,9 +185,9 @@ def parse(  # noqa: PLR0913 - one an option
 
     require_stdout()
     if not paths and sys.stdin is not None and sys.stdin.isatty():
-        raise click.UsageError("name a file, a folder or a pattern, or pipe a log in.")
+        raise click.UsageError("specify a file, a folder or a pattern, or pipe in a log.")
     if unparsed and form == "table":
-        raise click.UsageError("--unparsed prints lines of its own; leave out --format.")
+        raise click.UsageError("--unparsed cannot be combined with --format table.")
     options = read_options(paths or ("-",), **reading)
     settings, common = options.settings, options.settings.common
     options = options._replace(

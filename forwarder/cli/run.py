@@ -133,7 +133,7 @@ def _read_again(
     logs = logs_to_rewind(spool.load_state(PREFIX), log_path, sources)
     if not logs:
         fail(
-            f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
+            f"no log is known under {quoted(log_path)}; esa-forwarder status lists them."
             " One that was rewound is known again when it is read"
         )
     only = "" if output is None else f" for {quoted(output)} alone"
@@ -164,10 +164,10 @@ def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -
         number = spool.outputs[name].delivered if name in spool.outputs else 0
         if number and only in {None, name} and not output.plugin.knows_ids:
             has = f"Output {quoted(name)} ({output.plugin.name}) has had {many(number, 'document')}"
-            click.echo(f"{has}; those of these logs may be in it twice.", err=True)
+            click.echo(f"{has}; documents from these logs may be duplicated.", err=True)
             twice = True
     if twice and not yes:
-        click.confirm("Read them again (with --yes you are not asked)?", abort=True, err=True)
+        click.confirm("Read them again (--yes skips this question)?", abort=True, err=True)
 
 
 def _forget(config: "Config", spool: "Spool", logs: Sequence["RewoundLog"]) -> None:

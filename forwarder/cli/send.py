@@ -95,7 +95,8 @@ def send(  # noqa: PLR0913 - one an option
                 with suppress(OSError):  # many receivers close at once
                     connection.unwrap()
     except OSError as error:
-        fail(f"{to.url} takes nothing more: {_words(error)}; about {number:,} messages were sent")
+        words = _words(error)
+        fail(f"{to.url} stopped accepting messages: {words}; about {number:,} messages were sent")
     seconds = time.monotonic() - begun
     click.echo(f"{number:,} messages sent to {to.url} in {seconds:.1f} s", err=True)
     sys.exit(DONE)

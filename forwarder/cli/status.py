@@ -199,12 +199,13 @@ def tap(path: Path, output: str | None, rules: "Filter | None", form: str) -> No
         if is_first:
             is_first = False
             threading.Thread(target=_end_with_reader, daemon=True).start()
-            click.echo("Showing what passes from now on; Ctrl-C ends.", err=True)
+            click.echo("Showing documents from now on; press Ctrl-C to stop.", err=True)
             if form == "table":
                 print_result(HEADER)
         if passed:
             missing = many(passed, "document")
-            click.echo(f"warning: {missing} left out, faster than they were read.", err=True)
+            text = f"warning: {missing} skipped, because they came faster than they were read."
+            click.echo(text, err=True)
     fail("the service has ended")
 
 

@@ -98,8 +98,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Settings below ``type: file``."""
 
     path: WrittenPath
-    """File to append to; no other output may use it, and its folder must exist. A full file is
-    renamed after the time of its last write, in UTC, such as auth.ndjson.20260301T120000Z."""
+    """File to append to; no other output may use it, and its folder must exist. A full file
+    gets the time of its last write in UTC added to its name: auth.ndjson.20260301T120000Z."""
     rotate: Rotate = Rotate()
     """When to start a new file."""
     gzip: bool = False
