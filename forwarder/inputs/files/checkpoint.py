@@ -190,7 +190,7 @@ class CheckpointStore:
         return log
 
     def find(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
-        """Find the logs that agree with the beginning of a file as far as marks tell."""
+        """Find the logs that agree with the beginning of a file as far as heads tell."""
         return [self._logs[x] for x in self._by_appliance[appliance].find(fingerprint.head)]
 
     def find_by_inode(self, inode: Inode) -> LogState | None:
@@ -268,12 +268,14 @@ class CheckpointStore:
 
     def stop_seeking(self) -> None:
         """Note that all files were compared: what is without a file now is gone."""
-        for log in self._gone.values() if self._seeks else ():
+        if not self._seeks:
+            return
+        self._seeks = False
+        for log in self._gone.values():
             if log.gone is None:
                 self._put(log, gone=self._wall())
-        if self._seeks:  # all logs were in them
-            self._gone, self._inodes = dict(self._gone), dict(self._inodes)
-        self._seeks = False
+        # All logs were in them: what is left takes less memory.
+        self._gone, self._inodes = dict(self._gone), dict(self._inodes)
 
     def forget(self, log: LogState) -> None:
         """Forget a log."""
