@@ -163,7 +163,9 @@ def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkR
 
     Raises Unavailable if the reply makes no sense or is truncated.
     """
-    body = _parse(reply)
+    body = None
+    with suppress(orjson.JSONDecodeError):  # as of the page of a proxy
+        body = orjson.loads(reply.body)
     error_type, reason = find_error(body)
     rule = find_rule(REPLIES, reply.status, error_type, reason)
     if rule.disposition is Disposition.EACH:
@@ -209,19 +211,6 @@ def _interpret_items(reply: Reply, body: object, documents: Sequence[Document]) 
         return BulkResult(Disposition.EACH, failures, "", reply.status, None)
     first = next(x for x in failures if x.retryable)
     return BulkResult(Disposition.LESS, failures, first.reason, first.status, None)
-
-
-def _parse(reply: Reply) -> object:
-    """Parse JSON; None for a page of a proxy whose status says enough."""
-    try:
-        return orjson.loads(reply.body)
-    except orjson.JSONDecodeError as error:
-        if reply.status not in _2XX:
-            return None
-        raise Unavailable(
-            f"{reply.url} answers {reply.status} with what is not whole JSON:"
-            f" {show_page(reply.body)}; {_BETWEEN}"
-        ) from error
 
 
 def find_error(body: object) -> tuple[str, str]:
