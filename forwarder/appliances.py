@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from datetime import timedelta, tzinfo
-from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
@@ -74,19 +73,21 @@ def read_ip(text: str) -> IPv4Address | IPv6Address:
 
 
 def have_common_name(pattern: str, other: str) -> bool:
-    """Whether some name matches both patterns."""
-
-    @cache
-    def meet(a: str, b: str) -> bool:
-        if not a or not b:
-            return not (a or b).strip("*")
-        if a[0] == "*":
-            return meet(a[1:], b) or meet(a, b[1:])
-        if b[0] == "*":
-            return meet(b, a)
-        return a[0] == b[0] and meet(a[1:], b[1:])
-
-    return meet(pattern.casefold(), other.casefold())
+    """Whether there is a name that both patterns match."""
+    first, second = pattern.casefold(), other.casefold()
+    if "*" not in first:
+        first, second = second, first
+    if "*" not in first:
+        return first == second
+    begin, end = first.partition("*")[0], first.rpartition("*")[2]
+    if "*" not in second:
+        fits = second.startswith(begin) and second.endswith(end)
+        return fits and re.fullmatch(_expression(first), second, re.DOTALL) is not None
+    # What is between the ends of one fits into a star of the other.
+    starts, ends = second.partition("*")[0], second.rpartition("*")[2]
+    return (begin.startswith(starts) or starts.startswith(begin)) and (
+        end.endswith(ends) or ends.endswith(end)
+    )
 
 
 def _expression(pattern: str) -> str:

@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from forwarder.appliances import Appliance, Appliances, Network, have_common_name
+from forwarder.appliances import Appliance, Appliances, have_common_name
 from forwarder.config import models
 from forwarder.config.errors import IssueFormatter, format_path, quoted, suggest
 from forwarder.config.types import Written, fields_of, name_of, types_in
@@ -44,6 +45,8 @@ _INPUTS: Mapping[str, type[BaseModel]] = {
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_Claimed = TypeVar("_Claimed")
+_Claim: TypeAlias = tuple[str, Loc, _Claimed]  # an appliance, where it claims something, and that
 
 
 class InvalidConfigError(ConfigError):
@@ -251,46 +254,25 @@ def _find_conflicts(settings: models.TopSettings) -> Iterator[tuple[Loc, str]]:
         if "*" in name:
             text = "is a pattern; give the appliance a name, and put the pattern into its names"
             yield ("appliances", name), text
-    yield from _common_names(settings.appliances)
-    yield from _common_addresses(settings.appliances)
+    names: list[_Claim[str]] = []
+    addresses: list[_Claim[Any]] = []
+    for name, entry in settings.appliances.items():
+        loc: Loc = "appliances", name
+        names.append((name, loc, name))
+        names += [(name, (*loc, "names", number), x) for number, x in enumerate(entry.names)]
+        addresses += [
+            (name, (*loc, "addresses", number), x) for number, x in enumerate(entry.addresses)
+        ]
+    yield from _find_shared(names, have_common_name)
+    yield from _find_shared(addresses, lambda x, y: x.version == y.version and x.overlaps(y))
 
 
-def _common_names(appliances: Mapping[str, models.ApplianceSettings]) -> Iterator[tuple[Loc, str]]:
-    plain: dict[str, tuple[str, str, Loc]] = {}
-    patterns: list[tuple[str, str, Loc]] = []
-    for appliance, entry in appliances.items():
-        own: Loc = "appliances", appliance
-        places = [(appliance, own), *((x, (*own, "names", y)) for y, x in enumerate(entry.names))]
-        for name, loc in places:
-            claim = appliance, name, loc
-            if "*" in name:
-                others = [*plain.values(), *patterns]
-                patterns.append(claim)
-            else:
-                others = [x for x in (plain.get(name.casefold()),) if x is not None] + patterns
-                plain[name.casefold()] = claim
-            for other, claimed, place in others:
-                if other != appliance and have_common_name(name, claimed):
-                    yield loc, _is_taken(name, claimed, place)
-
-
-def _common_addresses(
-    appliances: Mapping[str, models.ApplianceSettings],
+def _find_shared(
+    claims: Sequence[_Claim[_Claimed]], meet: Callable[[_Claimed, _Claimed], bool]
 ) -> Iterator[tuple[Loc, str]]:
-    claims: list[tuple[Network, str, Loc]] = [
-        (address, name, ("appliances", name, "addresses", number))
-        for name, entry in appliances.items()
-        for number, address in enumerate(entry.addresses)
-    ]
-    # Networks are apart, or one is in the other: it comes right after that, or after its parts.
-    claims.sort(key=lambda x: (x[0].version, int(x[0].network_address), x[0].prefixlen))
-    widest = claims[:1]
-    for address, name, loc in claims[1:]:
-        network, other, place = widest[0]
-        if network.version != address.version or not network.supernet_of(address):  # type: ignore[arg-type]
-            widest = [(address, name, loc)]
-        elif other != name:
-            yield loc, _is_taken(str(address), str(network), place)
+    for (appliance, place, claimed), (other, loc, claim) in combinations(claims, 2):
+        if appliance != other and meet(claimed, claim):
+            yield loc, _is_taken(str(claim), str(claimed), place)
 
 
 def _is_taken(claim: str, claimed: str, place: Loc) -> str:
