@@ -96,13 +96,8 @@ class Progress(NamedTuple):
     rejecting: Rejecting | None = None  # none where it took all of the newest documents
     dropped: Dropped | None = None  # none where there never was any, or an operator settled it
 
-    def behind(
-        self, batch: "Batch", dead_letters: Sequence[DeadLetter], missing: int
-    ) -> "Progress":
-        """Return how far it is when it took a batch, except for dead letters.
-
-        So many documents are ``missing`` between its cursor and the batch.
-        """
+    def behind(self, batch: "Batch", dead_letters: Sequence[DeadLetter]) -> "Progress":
+        """Return how far it is when it took a batch, except for dead letters."""
         after = self._replace(
             delivered=self.delivered + len(batch.documents) - len(dead_letters) - batch.filtered,
             filtered=self.filtered + batch.filtered,
@@ -110,13 +105,11 @@ class Progress(NamedTuple):
         )
         if batch.letters:
             return after
-        after = after._replace(cursor=max(self.cursor, batch.end), missing=self.missing + missing)
-        if self.dropped is None:
-            return after
-        # What it had in hand while it was dropped is no loss.
-        late = max(0, min(self.cursor, batch.end) - batch.start)
-        dropped = self.dropped._replace(documents=self.dropped.documents - late)
-        return after._replace(dropped=dropped)
+        dropped = self.dropped
+        if dropped is not None:  # what it had in hand while it was dropped is no loss
+            late = max(0, min(self.cursor, batch.end) - batch.start)
+            dropped = dropped._replace(documents=dropped.documents - late)
+        return after._replace(cursor=max(self.cursor, batch.end), dropped=dropped)
 
 
 _PROGRESS = TypeAdapter(Progress)

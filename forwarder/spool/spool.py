@@ -306,7 +306,9 @@ class Spool:
         with self._writer.locked():
             before = self.outputs[output]
             missing = count_own(self._backfills, output, before.cursor, batch.start)
-            after = before.behind(batch, dead_letters, missing)._replace(rejecting=rejecting)
+            after = before.behind(batch, dead_letters)._replace(
+                missing=before.missing + missing, rejecting=rejecting
+            )
             self._store({output: after}, batch.letters, dead_letters)
             if after.delivered > before.delivered:
                 self._overflow.take(output)

@@ -152,14 +152,36 @@ class Writer(SharedConnection):
         self._next_checkpoint = 0.0
         self.usage = DiskUsage(0, 0, 0, 0, 0)
         self.is_synced = False  # whether all is on disk; a killed process may not have seen to it
-        self.blocked_reason: str | None = None
-        """Why no more documents should be written, as of the last measure."""
         self.measure()
 
     @property
     def is_at_limit(self) -> bool:
         """Whether documents take as much as they may, as of the last measure."""
         return self.usage.used >= self.max_bytes
+
+    @property
+    def blocked_reason(self) -> str | None:
+        """Why no more documents should be written, as of the last measure."""
+        usage = self.usage
+        if self.is_at_limit:
+            return f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}"
+        if usage.wal > MAX_WAL_BYTES:
+            return (
+                f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes and cannot"
+                " be emptied: another process has been reading the database for long; end it"
+            )
+        return self._disk_reason()
+
+    def _disk_reason(self, size: int = 0) -> str | None:
+        """Return why so many bytes of documents cannot be written; None if they can."""
+        # They are written twice: to the log of changes, and from there.
+        needed = self.usage.wal + _RESERVE_BYTES + 2 * size
+        if self.usage.free >= needed:
+            return None
+        return (
+            f"only {self.usage.free:,} bytes are free on the disk of {str(self._path.parent)!r},"
+            f" and {needed:,} are needed; free some space"
+        )
 
     @contextmanager
     def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -222,7 +244,6 @@ class Writer(SharedConnection):
                 with suppress(sqlite3.OperationalError):
                     connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
                 self.usage = usage_of(self._path, connection)
-            self.blocked_reason = self._find_reason()
 
     def _empty_wal(self, connection: sqlite3.Connection) -> None:
         """Give the log of changes back to the disk, if no other process holds it."""
@@ -236,28 +257,6 @@ class Writer(SharedConnection):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
         self.usage = usage_of(self._path, connection)
-
-    def _find_reason(self) -> str | None:
-        usage = self.usage
-        if self.is_at_limit:
-            return f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}"
-        if usage.wal > MAX_WAL_BYTES:
-            return (
-                f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes and cannot"
-                " be emptied: another process has been reading the database for long; end it"
-            )
-        return self._disk_reason()
-
-    def _disk_reason(self, size: int = 0) -> str | None:
-        """Return why so many bytes of documents cannot be written; None if they can."""
-        # They are written twice: to the log of changes, and from there.
-        needed = self.usage.wal + _RESERVE_BYTES + 2 * size
-        if self.usage.free >= needed:
-            return None
-        return (
-            f"only {self.usage.free:,} bytes are free on the disk of {str(self._path.parent)!r},"
-            f" and {needed:,} are needed; free some space"
-        )
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
