@@ -90,7 +90,7 @@ class StandardInput:
         return [self._hand_over(b"", Kind.IDLE)]
 
     def save(self, offset: int, resume: bytes) -> None:
-        """Note that everything before an offset is in documents; ``resume`` is to go on there."""
+        """Note that all before an offset is in documents; ``resume`` is what to continue with."""
         size = offset - self._offset
         del self._data[:size]
         self._handed_over -= size

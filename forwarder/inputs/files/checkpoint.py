@@ -1,15 +1,15 @@
 """How far each log was read: what is saved, and what is remembered of it.
 
-A log is a content, not a name or an inode: a file that is renamed, copied, compressed or sent again
-is the same log, and goes on where that ends. Its current file is the one that it is read from. A
-log without one, because its file is gone, is kept for :data:`KEEP`, in case the file comes again,
-and of them only the youngest :data:`MAX_GONE`, or as many as there were files at a time: a share
-that is away for a while takes all of its files with it. After a start, nothing is forgotten before
-all files were compared.
+A log is content, not a name or an inode: a file that is renamed, copied, compressed or sent again
+is the same log and continues where that ends. Its current file is the one that it is read from. A
+log without one, because its file is gone, is kept for :data:`KEEP`, in case the file returns, and
+of these only the youngest :data:`MAX_GONE`, or as many as there were files at a time: a share that
+is away for a while takes all of its files with it. After a start, nothing is forgotten before all
+files were compared.
 
-A saved position is a JSON object on a line of its own, and behind it the bytes that the rest of the
-program wants back. Keys are ``file/`` and a name made up when the log was begun; it has nothing to
-do with the path, so a renamed file keeps it.
+A saved position is a line with a JSON object, followed by the bytes that the rest of the program
+wants back. Keys are ``file/`` and a random name that is chosen when the log is begun; it does not
+depend on the path, so a renamed file keeps it.
 """
 
 import json
@@ -72,7 +72,7 @@ class LogState:
     path: str  # where it was last
     inode: Inode = (0, 0)  # a hint where to look first; never proof
     fingerprint: Fingerprint = NOTHING
-    """Of all that is in documents; its size is the offset to go on from."""
+    """Of all that is in documents; its size is the offset to continue from."""
     resume: bytes | None = b""
     """Opaque; None after a start: it is in the state alone. Of 100,000 files it would take much."""
     size: int = 0  # the most bytes of it that were ever seen, decompressed

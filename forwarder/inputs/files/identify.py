@@ -1,8 +1,8 @@
-"""Finds out which log a file is, by its content; a block at a time, so that others have their turn.
+"""Finds out which log a file is, by its content; a block at a time, so that others get their turn.
 
 - A plain file at the inode where a log was last, with the first and last bytes that were read, is
   that log, whatever name it has now.
-- A file that begins with all that was read of a log goes on where that ends, if the log's current
+- A file that begins with all that was read of a log continues it, if the log's current
   file is gone: it was renamed, moved or compressed.
 - If the log's current file is there, both files are compared as far as both go. A file that differs
   is a log of its own, whatever the two begin with. A file that is a beginning of the other is a
@@ -56,10 +56,10 @@ class Relation(Enum):
 class Identity(Enum):
     """What a file is."""
 
-    CONTINUE = auto()  # the log goes on in this file
+    CONTINUE = auto()  # the log continues in this file
     COPY = auto()  # all of it is in the log already, or is about to be read there
     NEW = auto()  # it is another log
-    WAIT = auto()  # it cannot be told yet
+    WAIT = auto()  # it is not known yet
 
 
 def decide(
@@ -206,7 +206,7 @@ def _identify(
             settled=settled,
         )
         found.setdefault(identity, log)
-    # A copy is proven, byte by byte. Then the longest that may go on.
+    # A copy is proven, byte by byte. Then the longest that may continue.
     for identity in (Identity.COPY, Identity.CONTINUE, Identity.WAIT):
         if identity in found:
             return identity, found[identity]

@@ -8,7 +8,7 @@ Names that are read:
   (hourly); and ``.2026-01-31`` or ``.2026.01.31`` with or without a clock, as relays write them;
   behind the name or before its ending (``mail-20260131.log``);
 - numbers, ``mail.log.2`` and ``mail.2.log``: the higher, the older. What stands behind a date,
-  ``mail-20260131-1.log``, is the other way round. An IPv4 address is no number: ``10.0.0.1`` and
+  ``mail-20260131-1.log``, is the other way round. An IPv4 address is not a number: ``10.0.0.1`` and
   ``10.0.0.2.log`` are names of hosts.
 
 ``.gz`` changes nothing.
@@ -21,7 +21,7 @@ matched only by parts that begin with a dot. Why not ``glob``: it follows links 
 """
 
 # Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
-# directory, and drops the slash behind which a file is no folder.
+# directory, and drops the slash that only a folder may have at its end.
 # ruff: noqa: PTH112, PTH114, PTH118, PTH119, PTH120
 
 import fnmatch

@@ -10,7 +10,7 @@ A file's life is one state and one table, :data:`TRANSITIONS`:
 Files in the state EXPECTED come before all others. Files in the states COMPARE and READ are in the
 queue: files of an appliance one after the other, appliances in turn, so that a large backlog of one
 holds up no other. The oldest file of an appliance, by its name, comes first and has all turns of
-its appliance until it has no more work; so a connection goes on from file to file. One that is
+its appliance until it has no more work; so a connection continues from file to file. One that is
 gone, and still open, comes before another of its name. A file may be blocked until all files were
 scanned; those behind it wait, too.
 """
@@ -53,7 +53,7 @@ class Event(Enum):
     IDENTIFIED = auto()  # it is the current file of a log
     ENDED = auto()  # it is read to its end
     COPIED = auto()  # it is found to be a copy
-    UNCLEAR = auto()  # it cannot be told yet which log it is
+    UNCLEAR = auto()  # it is not known yet which log it is
     ERROR = auto()  # it cannot be read now
 
 
@@ -300,7 +300,7 @@ class ReadQueue:
                 continue
             self._heaps[appliance] = heap
             inode = self._current.get(appliance, heap[0][1])
-            # Those that began go on before others begin.
+            # Those that began continue before others begin.
             may_begin = appliance in self._current or len(self._current) < self._max_at_once
             if inode not in self._blocked and may_begin:
                 self._current[appliance] = inode

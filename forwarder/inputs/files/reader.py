@@ -1,17 +1,17 @@
-"""Takes the turn of a file: compares it, or reads on where its log stopped.
+"""Reads files in turn: finds out which log a file is, or continues where its log stopped.
 
 At a rotation the last lines of the old file and the first of the new one come within a moment, and
 a scan may find the new one only. But whatever is in the old one was written before there was
-anything in the new one, under whatever name it is now. So when a file with bytes was seen first,
-all files are scanned once more before it is compared, and what comes earlier in the order has its
-turn first. A file is the one that was seen if it has not changed since, or begins as it did.
+anything in the new one, whatever its name is now. So when a file with bytes is seen first, all
+files are scanned once more before it is compared, and files that are earlier in the order are read
+first. A file is the one that was seen if it has not changed since, or begins as it did.
 
 A file that is written to has a live name. At its end it is idle: more may come, and an unterminated
 line waits for its rest, however long. Any other file is being copied or uploaded, or written to by
-a logger that was not told yet that its file was renamed. It is complete when it is gzip and the
-check at its end is right, or when it did not change for :data:`SETTLE`. Should it grow all the
-same, its new bytes are read; only a line that ended at its end is then in two pieces. Its last
-line, which may be wrapped, is whole only after a pause, or when another file is to be read.
+a logger that does not know yet that its file was renamed. It is complete when it is gzip with the
+right checksum at its end, or when it did not change for :data:`SETTLE`. If it grows after that, its
+new bytes are read; only a line across its former end is then in two pieces. Its last line, which
+may be wrapped, counts as whole after a pause, or when another file is to be read.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ SETTLE = timedelta(seconds=10)
 can, and a write arrives at NFS clients within 3 seconds (``acregmin``)."""
 
 PAUSE = timedelta(seconds=1)
-"""So long a file that is copied or uploaded must rest before its last whole line is taken for
-whole: a wrapped line goes on behind its newline."""
+"""How long a file that is copied or uploaded must rest before its last line counts as whole: a
+wrapped line continues behind its newline."""
 
 _SEEN_BYTES = 4096  # remembered of a file that waits for a scan: beyond any header
 
@@ -61,7 +61,7 @@ class LogReader:
         self._now = now
         self._due: list[tuple[float, Inode]] = []
         self._held: dict[str, dict[Inode, File]] = {}
-        """By appliance: files at their end, whose last line may go on, so that it is not parsed."""
+        """By appliance: files at their end, whose last line is not parsed, as it may continue."""
         self.problems: list[str] = []
 
     @property

@@ -45,7 +45,7 @@ _BUSY_SHARE = 3
 brought forward either: new files by the thousand must not take all time."""
 
 GRACE = timedelta(minutes=1)
-"""So long bytes that were seen and are gone are looked for elsewhere before they are lost: a file
+"""How long bytes that were seen and are gone are sought elsewhere before they count as lost: a file
 that is moved or compressed is away for a moment."""
 
 _MAX_TORN = 5
@@ -326,7 +326,7 @@ class FileTailer:
         self._files.add(file)
         if self._logs.find_by_inode(stat.inode) is not None:
             self._files.on(file, Event.KNOWN_INODE)
-        # Of a plain file that is skipped, the end is to be known when it grows; little is read.
+        # When a plain file that is skipped grows, its old end has to be known; little is read.
         elif not is_old or (file.skip and not stat.path.endswith(".gz")):
             self._files.on(file, Event.REPLACED)
 

@@ -5,7 +5,7 @@
 - Any other message ends with a newline.
 - A carriage return or a NUL behind a message is not part of it. A newline within one, which would
   make two lines of it, becomes ``#012``, as rsyslog writes it.
-- What is not complete when the connection ends is no message: a sender sends it again as a whole.
+- A message that is incomplete when the connection ends is dropped: its sender sends it again.
 """
 
 import re
@@ -67,7 +67,7 @@ class MessageFramer:
         return messages
 
     def _take_counted(self, data: bytes, found: re.Match[bytes], messages: list[bytes]) -> int:
-        """Take the message behind a length; return where to go on."""
+        """Take the message behind a length; return where to continue."""
         start, size = found.end(), int(found[1])
         if len(data) - start < min(size, self._limit + 1):
             return found.start()
@@ -76,7 +76,7 @@ class MessageFramer:
         return start + size - self._skip_bytes
 
     def _take_lines(self, data: bytes, position: int, messages: list[bytes]) -> int:
-        """Take all that newlines end, up to the next length; return where to go on."""
+        """Take all that newlines end, up to the next length; return where to continue."""
         found = _LENGTH_AFTER_LINE.search(data, position)
         end = found.end() if found is not None else data.rfind(b"\n", position) + 1
         if end:

@@ -1,14 +1,14 @@
-"""What senders have sent and is not in the spool yet: a log for each sender, in chunks.
+"""Messages that are not in documents yet: a log for each sender, in chunks.
 
 - The messages of a sender are the lines of a log without a file. Its offsets count their bytes for
   as long as the sender is remembered, so event ids and open connections survive a restart.
-- What arrives at several sockets is of one log, so equal lines have ids of their own; of a chunk,
-  all is of one input, whose settings count.
-- What was handed over is kept until it is in documents; where the parser process died, it is handed
+- What a sender sends to several sockets is one log, so equal lines have ids of their own. A chunk
+  is of one input, whose settings count.
+- What was handed over is kept until it is in documents; if the parser process dies, it is handed
   over again.
-- Senders take turns, a small chunk each, and each has its share of what may wait. While one uses up
-  its share, its connections are not read: it waits, and no other one waits for it. When more than
-  :data:`FULL_BYTES` wait in all, datagrams are not read, and the system keeps some of them.
+- Senders take turns, a small chunk each, and each has a share of what may wait. While a sender has
+  used up its share, its connections are not read: it waits, and no other sender waits for it. While
+  more than :data:`FULL_BYTES` wait in all, datagrams are not read, and the system keeps some.
 - At most :data:`MAX_SENDERS` are remembered: over UDP, anyone can pretend to be anyone.
 """
 
