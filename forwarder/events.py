@@ -331,7 +331,6 @@ WARNINGS = (
 )
 """The wording that ``parse``, ``status`` and the service's log use."""
 
-
 UNPARSED = {
     "unparsed_logins": "not understood",
     "dropped_continuations": "followed by text that is not part of it",
@@ -399,8 +398,7 @@ class Counters:
         """Count a line that was not understood, and keep it if asked to."""
         setattr(self, line.kind, getattr(self, line.kind) + 1)
         path, offset = self.first.setdefault(line.kind, (line.path, line.offset))
-        # Lines of a file are not noted in their order: each stage looks at a block at a time.
-        if path == line.path and offset is not None and line.offset < offset:
+        if path == line.path and offset and line.offset < offset:  # stages take a block at once
             self.first[line.kind] = line.path, line.offset
         if self.keep != 0:
             text = line.text[:MAX_UNPARSED_BYTES].rstrip(b"\r")
