@@ -113,6 +113,20 @@ def test_what_comes_back_after_the_end_makes_no_noise(tmp_path: Path) -> None:
         spool.close()
 
 
+@pytest.mark.parametrize(("method", "is_told"), [("write", True), ("close", False)])
+def test_an_abandoned_call_does_not_deliver(
+    spool: Spool, tmp_path: Path, method: str, *, is_told: bool
+) -> None:
+    """The status says so until the next start; what is only closed has everything."""
+    attempts = CallWatchdog("siem", spool, NOW.timestamp)
+    attempts.abandon()
+    with attempts.calling(method):
+        attempts.abandon()
+        said = "it did not return from write before the service ended"
+        trouble = f"failing since {SINCE}: {said} ({SINCE})"
+        assert shown(tmp_path) == (None, trouble if is_told else "nothing delivered yet")
+
+
 @pytest.mark.usefixtures("soon")
 def test_the_service_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

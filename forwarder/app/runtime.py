@@ -117,6 +117,7 @@ class Runtime:
         for delivery in self.deliveries:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
             if not delivery.stop(left):
+                delivery.watchdog.abandon()
                 _log.warning(
                     "Output did not stop in time and was abandoned; its documents stay in the"
                     " spool.",

@@ -288,6 +288,16 @@ class CallWatchdog:
                     seconds=round(elapsed.total_seconds()),
                 )
 
+    def abandon(self) -> None:
+        """Note for ``status`` that the service ends without waiting for a running call."""
+        with self._lock:
+            if not self._call or self._call == "close":  # all is delivered by then
+                return
+            error = f"it did not return from {self._call} before the service ended"
+            with suppress(SpoolError):
+                self._spool.note_attempt(self._name, None)
+                self._spool.note(self._name, OutputError(error, self._clock(), self._since))
+
     def _note(self, since: float | None) -> None:
         with suppress(SpoolError):  # as when the program ends, or the disk is full
             self._spool.note_attempt(self._name, since)
