@@ -86,7 +86,7 @@ def test_everything_is_brought_and_brought_again(node: Node) -> None:
     assert [done[x] for x in NAMES] == ["created, version 1"] * 3
     template = installed(node)
     done = do(steps_of(node))
-    assert [done[x] for x in NAMES] == ["is there; written again, version 1"] * 3
+    assert [done[x] for x in NAMES] == ["exists; rewritten, version 1"] * 3
     assert installed(node) == template
 
 
@@ -116,7 +116,7 @@ def test_a_newer_version_is_left(node: Node) -> None:
     """A newer program brought it."""
     put_version(node, 7)
     done = do(steps_of(node))
-    assert done[NAMES[1]] == "left: version 7 is there, this program has 1"
+    assert done[NAMES[1]] == "kept: version 7 is newer than this program's 1"
 
 
 def test_what_others_own_is_not_touched(node: Node) -> None:
@@ -125,7 +125,7 @@ def test_what_others_own_is_not_touched(node: Node) -> None:
     with pytest.raises(Unavailable, match="was not installed by this program"):
         do(steps_of(node))
     done = do(steps_of(node, SetupOptions(remove=True)))
-    assert done[NAMES[1]] == "left: it was not installed by this program"
+    assert done[NAMES[1]] == "kept: it was not installed by this program"
 
 
 def test_documents_may_be_kept_for_a_while(node: Node) -> None:
@@ -150,7 +150,7 @@ def test_everything_is_removed(node: Node) -> None:
     do(steps_of(node))
     remove = SetupOptions(remove=True)
     assert do(steps_of(node, remove)) == dict.fromkeys(reversed(NAMES), "deleted")
-    assert do(steps_of(node, remove)) == dict.fromkeys(reversed(NAMES), "is not there")
+    assert do(steps_of(node, remove)) == dict.fromkeys(reversed(NAMES), "not found")
 
 
 def test_what_data_streams_use_stays_and_so_do_documents(node: Node) -> None:
@@ -158,7 +158,7 @@ def test_what_data_streams_use_stays_and_so_do_documents(node: Node) -> None:
     do(steps_of(node))
     asker = load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
     done = do(steps_of(node, SetupOptions(remove=True)))
-    assert done[NAMES[2]].startswith("stays: ")
+    assert done[NAMES[2]].startswith("kept: ")
     assert STREAM in done[NAMES[2]]
     assert asker.count("") == 75
 
@@ -171,7 +171,7 @@ def test_shipping_goes_on_after_a_removal(node: Node) -> None:
     asker = load(node.admin, "setup", documents[:-1])
     done = do(steps_of(node, SetupOptions(remove=True)))
     assert done[NAMES[2]] == done[NAMES[1]] == "deleted"
-    assert done[NAMES[0]].startswith("stays: ")
+    assert done[NAMES[0]].startswith("kept: ")
     node.admin.create(index=STREAM, id="a", document=documents[-1], refresh=True)
     assert asker.count("") == len(documents)
 
@@ -227,7 +227,7 @@ def test_the_key_is_made_and_written(node: Node, tmp_path: Path, index: str | No
     options = SetupOptions(user=USER, password=PASSWORD, key_file=path)
     *_, step = setup(settings, options)
     assert step.do is not None
-    assert f"written into {path} (mode 0600)" in step.do()
+    assert f"written to {path} (mode 0600)" in step.do()
     assert path.stat().st_mode & 0o777 == 0o600
     client = node.admin.options(api_key=path.read_text().strip())
     document = parse(str(EXAMPLES / "mail_logs"))[0]
@@ -236,7 +236,7 @@ def test_the_key_is_made_and_written(node: Node, tmp_path: Path, index: str | No
         sent = client.bulk(operations=[{"create": {"_index": place}}, document])
         assert [x["create"]["status"] for x in sent["items"]] == [status]
     node.admin.options(ignore_status=404).indices.delete(index="esa-logins-2026.03")
-    with pytest.raises(ConfigError, match="exists; delete it, or name a new file"):
+    with pytest.raises(ConfigError, match="exists; delete it, or choose a new file"):
         list(setup(settings, options))
 
 
@@ -259,7 +259,7 @@ def test_the_first_setup_is_as_the_documentation_has_it(
     monkeypatch.setenv("ESA_FORWARDER_SETUP_PASSWORD", PASSWORD)
     done = run("setup", "--make-key", str(path))
     assert done.exit_code == 0, done.stderr
-    assert f"written into {path} (mode 0600); make the user of" in done.stdout
+    assert f"written to {path} (mode 0600)" in done.stdout
     monkeypatch.undo()
     forwarder.once()
     checked = run("check")
@@ -280,11 +280,11 @@ def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) ->
     with pytest.raises(Unavailable, match=r"401 to POST .*; set up with a user and password, or a"):
         step.do()
     assert not path.exists()
-    with pytest.raises(ConfigError, match="set up with user and password"):
+    with pytest.raises(ConfigError, match="use a user and password"):
         list(setup(settings, SetupOptions(api_key="a:b", key_file=path)))
     for wrong, words in (
         (tmp_path / ("a" * 300), r"aa' cannot be written: File name too long"),
-        (path / "none" / "key", r"folder of .*none/key' does not exist; make it"),
+        (path / "none" / "key", r"folder of .*none/key' does not exist; create it"),
     ):
         with pytest.raises(ConfigError, match=words):
             list(setup(settings, SetupOptions(user=USER, password="x", key_file=wrong)))

@@ -170,7 +170,7 @@ def test_a_rule_without_tags_is_an_old_one(server: BulkServer) -> None:
         f"GET {_RULES}/_find": Answer(200, {"data": [{"rule_id": identity, "tags": []}]}),
         f"POST {_RULES}/_import": Answer(200, {"success": True}),
     }
-    assert do(server, f"POST {_RULES}", kibana=True).endswith("1 were there")
+    assert do(server, f"POST {_RULES}", kibana=True).endswith("1 existed")
     assert json.dumps(identity).encode() in server.asked[-1].body
 
 
@@ -183,7 +183,9 @@ def test_a_key_that_could_not_ship_is_not_made(server: BulkServer, tmp_path: Pat
     options = SetupOptions(user="ann", password="x", key_file=path)
     *_, step = setup(ElasticSettings.model_validate({"hosts": [server.url]}), options)
     assert step.do is not None
-    with pytest.raises(Unavailable, match=r"no more privileges than .*create_doc on logs-cisco_"):
+    with pytest.raises(
+        Unavailable, match=r"cannot have more privileges than .*create_doc on logs-cisco_"
+    ):
         step.do()
     assert not path.exists()
     assert [x.path for x in server.asked] == ["/_security/user/_has_privileges"]

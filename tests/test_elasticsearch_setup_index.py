@@ -86,7 +86,7 @@ def test_indices_are_mapped_and_go_through_the_pipeline(node: Node) -> None:
     assert "index template cisco_esa.esa-logins is there, version 1" in said
     done = do(setup(settings_of(node), SetupOptions(remove=True)))
     assert [done[x] for x in NAMES[1:]] == ["deleted"] * 2
-    assert done[NAMES[0]].startswith("stays: ")  # indices use it
+    assert done[NAMES[0]].startswith("kept: ")  # indices use it
 
 
 def test_nothing_of_data_streams_is_left() -> None:
@@ -133,7 +133,7 @@ def test_an_index_that_others_have_is_refused(index: str) -> None:
 
 def test_a_retention_is_of_data_streams() -> None:
     """It is said what to use."""
-    with pytest.raises(ConfigError, match="a policy of ILM"):
+    with pytest.raises(ConfigError, match="an ILM policy"):
         list(setup(UNASKED, SetupOptions(values={"retention": "90d"})))
 
 
@@ -147,7 +147,7 @@ def test_views_and_rules_are_beside_those_of_data_streams(space: dict[str, str])
         for settings in (streams, UNASKED):
             steps = setup(settings, options)
             done = [x.do() for x in steps if x.do is not None and kibana.url in x.request]
-            assert done[1] == "13 installed; disabled until people enable them"
+            assert done[1] == "13 installed; disabled until you enable them"
         assert len(kibana.objects) == 2 * len(OBJECTS)
         assert len(kibana.rules) == 2 * len(RULES)
         remove = SetupOptions(remove=True, api_key="id:key", values=options.values)

@@ -50,7 +50,7 @@ def test_everything_is_imported(kibana: StandIn) -> None:
     """As it is shipped; rules are switched off."""
     assert do(kibana) == [
         f"{len(OBJECTS)} objects, version 1",
-        "13 installed; disabled until people enable them",
+        "13 installed; disabled until you enable them",
     ]
     assert list(kibana.objects.values()) == OBJECTS
     assert list(kibana.rules.values()) == RULES
@@ -61,8 +61,8 @@ def test_what_is_there_is_left_as_it_is(kibana: StandIn) -> None:
     do(kibana)
     before = len(kibana.requests)
     assert do(kibana) == [
-        "are there, version 1; left as they are",
-        "13 are there; left as they are",
+        "exist, version 1; unchanged",
+        "13 exist; unchanged",
     ]
     assert [x for x in kibana.requests[before:] if "_import" in x[1]] == []
 
@@ -81,7 +81,7 @@ def test_newer_objects_are_left(kibana: StandIn) -> None:
     do(kibana)
     tag = kibana.objects["default", "tag", "cisco_esa-assets"]
     tag["attributes"]["description"] = "SMTP logins; installed by esa-forwarder, version 12"
-    assert do(kibana)[0] == "are there, version 12; left as they are"
+    assert do(kibana)[0] == "exist, version 12; unchanged"
 
 
 def test_an_older_rule_is_replaced_and_stays_switched_on(kibana: StandIn) -> None:
@@ -94,7 +94,7 @@ def test_an_older_rule_is_replaced_and_stays_switched_on(kibana: StandIn) -> Non
     kibana.rules["default", identity] = {**old, **kept, "tags": tags, "query": "old"}
     other = {**RULES[3], "query": "changed by hand"}
     kibana.rules["default", other["rule_id"]] = other
-    assert do(kibana)[1] == "1 installed; 13 were there"
+    assert do(kibana)[1] == "1 installed; 13 existed"
     assert kibana.rules["default", identity] == {**RULES[2], **kept}
     assert kibana.rules["default", other["rule_id"]] == other
 
@@ -104,7 +104,7 @@ def test_a_space_has_objects_of_its_own(kibana: StandIn) -> None:
     do(kibana)
     assert do(kibana, space="soc") == [
         f"{len(OBJECTS)} objects, version 1",
-        "13 installed; disabled until people enable them",
+        "13 installed; disabled until you enable them",
     ]
     of_space = [y for x, y in kibana.objects.items() if x[0] == "soc"]
     assert [x["id"] for x in of_space] == [
@@ -117,7 +117,7 @@ def test_a_space_has_objects_of_its_own(kibana: StandIn) -> None:
 def test_the_default_space_may_be_named(kibana: StandIn) -> None:
     """It is the same."""
     do(kibana)
-    assert do(kibana, space="default")[0] == "are there, version 1; left as they are"
+    assert do(kibana, space="default")[0] == "exist, version 1; unchanged"
 
 
 def test_everything_is_removed(kibana: StandIn) -> None:
@@ -130,13 +130,13 @@ def test_everything_is_removed(kibana: StandIn) -> None:
     assert {x[0] for x in kibana.objects} == {"default", "soc"}
     assert [x for x in kibana.objects if x[0] == "default"] == [theirs]
     assert {x[0] for x in kibana.rules} == {"soc"}
-    assert set(do(kibana, remove=True)) == {"is not there"}
+    assert set(do(kibana, remove=True)) == {"not found"}
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, {"success": False, "errors": [{"id": "a"}]}), "did not take all objects"),
+        ((200, {"success": False, "errors": [{"id": "a"}]}), "did not accept all objects"),
         ((403, {"message": "Forbidden"}), "needs rights for saved objects and security rules"),
         ((413, "<html>too large</html>"), "413"),
         ((503, "not ready yet"), "503 .*not ready yet"),
@@ -157,7 +157,7 @@ def test_rules_that_are_not_taken_are_said(kibana: StandIn) -> None:
     (step,) = [x for x in setup(SETTINGS, options) if x.what == "detection rules"]
     kibana.refusal = (200, {"success": False, "errors": [{"rule_id": "a"}]})
     assert step.do is not None
-    with pytest.raises(Unavailable, match="did not take all rules"):
+    with pytest.raises(Unavailable, match="did not accept all rules"):
         step.do()
 
 
@@ -220,7 +220,7 @@ def test_kibana_is_trusted_as_the_cluster_is(tmp_path: Path) -> None:
         with pytest.raises(Unavailable, match="authority that is not trusted"):
             do(stand_in, settings=unknown)
         careless = ElasticSettings(hosts=("https://127.0.0.1:9",), verify="none")
-        assert do(stand_in, settings=careless)[0].startswith("are there")
+        assert do(stand_in, settings=careless)[0].startswith("exist")
     finally:
         stand_in.close()
 
@@ -243,8 +243,8 @@ def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
     ("options", "words"),
     [
         (SetupOptions(values={"kibana": "kibana:5601"}), "the URL of the Kibana is not a URL"),
-        (SetupOptions(values={"kibana": "http://k:5601", "space": "S OC"}), "not an id of a space"),
-        (SetupOptions(values={"space": "soc"}), "set kibana, too"),
+        (SetupOptions(values={"kibana": "http://k:5601", "space": "S OC"}), "not a valid space id"),
+        (SetupOptions(values={"space": "soc"}), "space needs kibana"),
         (SetupOptions(api_key="id:key", user="u", password="p"), "either api_key, or username"),
         (SetupOptions(api_key="secret"), "cannot be used"),
         (SetupOptions(api_key="secret"), ": api_key is not an API key"),

@@ -61,5 +61,5 @@ def test_an_index_gets_a_template_of_its_own() -> None:
 @pytest.mark.parametrize("options", [SetupOptions(remove=True), SetupOptions(key_file=Path("k"))])
 def test_what_is_only_for_elasticsearch_is_refused(options: SetupOptions) -> None:
     """In words."""
-    with pytest.raises(ConfigError, match="neither removes nor makes keys"):
+    with pytest.raises(ConfigError, match="cannot remove objects or create keys"):
         list(setup(UNASKED, options))

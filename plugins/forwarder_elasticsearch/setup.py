@@ -83,13 +83,13 @@ def setup(settings: ElasticSettings, options: SetupOptions) -> Iterator[Step]:
     retention, names = options.values.get("retention"), names_for(settings.index)
     if retention is not None and _RETENTION.fullmatch(retention) is None:
         raise ConfigError(
-            f"retention {retention!r} is not a time: a whole number from 1 on, with its unit right"
-            " behind it, d, h, m or s, like 90d. Elasticsearch has no weeks, months or years."
+            f"retention {retention!r} is not valid; use a whole number, 1 or more, followed by d,"
+            " h, m or s, such as 90d."
         )
     if retention is not None and names.is_plain:
         raise ConfigError(
-            "retention is for data streams, and this output has an index; let a policy of ILM"
-            " delete its indices, or take index out."
+            "retention applies to data streams, but this output sets index; delete its indices with"
+            " an ILM policy, or remove index."
         )
     settings = _with_credentials(settings, options)
     kibana = _Kibana(settings, options, names)
@@ -148,8 +148,7 @@ def _install(settings: ElasticSettings, names: Names, retention: str | None) -> 
         yield Step(found.title, f"PUT {found.path}", body, f"elasticsearch/{found.kind}.json", put)
     if not names.is_plain:
         yield Step(
-            "data streams from before use new templates from their next rollover on; to have it"
-            " now",
+            "existing data streams use new templates from their next rollover on; to roll over now",
             f"POST /{DEFAULT}/_rollover",
             by_hand=True,
         )
@@ -161,18 +160,18 @@ def _put(settings: ElasticSettings, found: _Object) -> str:
     there = _installed_version(settings, found)
     if there == _NOT_OURS:
         raise Unavailable(
-            f"a {found.title} is there and was not installed by this program; look at it, and"
-            " delete it if it is not needed."
+            f"{found.title} exists and was not installed by this program; examine it, and delete it"
+            " if it is not needed."
         )
     if there is not None and there > version:
-        return f"left: version {there} is there, this program has {version}"
+        return f"kept: version {there} is newer than this program's {version}"
     answer = _request(settings, "PUT", found.path, found.body)
     if answer.status != 200:  # noqa: PLR2004 - of HTTP
         raise Unavailable(f"PUT {found.path}: {answer.reason}.")
     if there is None:
         return f"created, version {version}"
     if there == version:
-        return f"is there; written again, version {version}"
+        return f"exists; rewritten, version {version}"
     return f"updated from version {there} to {version}"
 
 
@@ -193,20 +192,20 @@ def _installed_version(settings: ElasticSettings, found: _Object) -> int | None:
 def _delete(settings: ElasticSettings, found: _Object) -> str:
     there = _installed_version(settings, found)
     if there is None:
-        return "is not there"
+        return "not found"
     if there == _NOT_OURS:
-        return "left: it was not installed by this program"
+        return "kept: it was not installed by this program"
     answer = _request(settings, "DELETE", found.path)
     # 404: it was deleted meanwhile. 400: data streams still use it, or another template does.
-    return "deleted" if answer.status in {200, 404} else f"stays: {answer.reason}"
+    return "deleted" if answer.status in {200, 404} else f"kept: {answer.reason}"
 
 
 def _key_request(settings: ElasticSettings, path: Path | None, names: Names) -> Step:
     """Return the request for the shipping key; without a file, a person has to send it."""
     if path is not None and settings.api_key is not None:
         raise ConfigError(
-            "Elasticsearch gives a key that was made by another key no privileges; for --make-key,"
-            " set up with user and password."
+            "Elasticsearch gives no privileges to a key created by another key; use a user and"
+            " password with --make-key."
         )
     if path is not None:
         _check_key_file(path)
@@ -227,9 +226,9 @@ def _check_key_file(path: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{str(path)!r} cannot be written: {error.strerror}.") from None
     if exists:
-        raise ConfigError(f"{str(path)!r} exists; delete it, or name a new file with --make-key.")
+        raise ConfigError(f"{str(path)!r} exists; delete it, or choose a new file for --make-key.")
     if not has_folder:
-        raise ConfigError(f"the folder of {str(path)!r} does not exist; make it, or name another.")
+        raise ConfigError(f"the folder of {str(path)!r} does not exist; create it or use another.")
 
 
 def _make_key(settings: ElasticSettings, path: Path, body: str) -> str:
@@ -244,7 +243,7 @@ def _make_key(settings: ElasticSettings, path: Path, body: str) -> str:
     except BaseException:
         path.unlink()
         raise
-    return f"written into {path.absolute()} (mode 0600); make the user of the service its owner"
+    return f"written to {path.absolute()} (mode 0600); make the service's user its owner"
 
 
 def _ask_for_key(settings: ElasticSettings, body: str) -> str:
@@ -253,7 +252,7 @@ def _ask_for_key(settings: ElasticSettings, body: str) -> str:
     answer = _request(settings, "POST", "/_security/user/_has_privileges", wanted)
     if answer.body.get("has_all_requested") is False:
         raise Unavailable(
-            "no key was made: it has no more privileges than the user who makes it, who lacks"
+            "no key was created: it cannot have more privileges than its creator, who lacks"
             f" {' or '.join(rights['privileges'])} on {rights['names'][0]}."
         )
     answer = _request(settings, "POST", _KEYS, body, _KEY_RIGHTS)
@@ -269,9 +268,9 @@ class _Kibana:
     def __init__(self, settings: ElasticSettings, options: SetupOptions, names: Names) -> None:
         url, space = options.values.get("kibana"), options.values.get("space")
         if space is not None and url is None:
-            raise ConfigError("a space is of a Kibana; set kibana, too.")
+            raise ConfigError("space needs kibana; set it, too.")
         if space is not None and not _SPACE.fullmatch(space):
-            raise ConfigError(f"{space!r} is not an id of a space: a-z, 0-9, _ and - are allowed.")
+            raise ConfigError(f"{space!r} is not a valid space id; use a-z, 0-9, _ and -.")
         self._settings, self._url = settings, "KIBANA"
         self._is_named = url is not None
         if url is not None:
@@ -287,7 +286,7 @@ class _Kibana:
 
     def imports(self) -> Iterator[Step]:
         """Return the steps that import everything."""
-        what = "data view, saved searches and dashboard"
+        what = "data view, saved searches and dashboards"
         yield self._import(what, _OBJECTS, self._objects, "kibana", self._import_objects)
         yield self._import("detection rules", _RULES, self._rules, "rules", self._import_rules)
 
@@ -325,7 +324,7 @@ class _Kibana:
         answer = self._request("POST", f"{path}/{_IMPORT}", body, kind)
         with answer.understanding():
             if answer.status != 200 or not answer.body["success"]:  # noqa: PLR2004 - of HTTP
-                raise Unavailable(f"Kibana did not take all {what}: {answer.reason}.")
+                raise Unavailable(f"Kibana did not accept all {what}: {answer.reason}.")
 
     def _import_objects(self) -> str:
         ours = json.loads(self._objects.partition("\n")[0])
@@ -336,7 +335,7 @@ class _Kibana:
             with answer.understanding():
                 there = _version(answer.body["attributes"]["description"])
             if there >= version:
-                return f"are there, version {there}; left as they are"
+                return f"exist, version {there}; unchanged"
         self._upload(_OBJECTS, self._objects, "objects")
         return f"{len(self._objects.splitlines())} objects, version {version}"
 
@@ -354,16 +353,16 @@ class _Kibana:
                 elif max(map(_version, old["tags"]), default=0) < max(map(_version, rule["tags"])):
                     wanted.append({**rule, **{x: old[x] for x in _KEPT if x in old}})
         if not wanted:
-            return f"{len(there)} are there; left as they are"
+            return f"{len(there)} exist; unchanged"
         self._upload(_RULES, "".join(json.dumps(x) + "\n" for x in wanted), "rules")
-        more = f"{len(there)} were there" if there else "disabled until people enable them"
+        more = f"{len(there)} existed" if there else "disabled until you enable them"
         return f"{len(wanted)} installed; {more}"
 
     def _delete(self, path: str) -> str:
         answer = self._request("DELETE", path)
         if answer.status == 400:  # noqa: PLR2004 - of HTTP
             raise Unavailable(f"{answer.where}, {answer.reason}.")
-        return "deleted" if answer.status == 200 else "is not there"  # noqa: PLR2004
+        return "deleted" if answer.status == 200 else "not found"  # noqa: PLR2004
 
 
 def _version(text: str) -> int:

@@ -152,7 +152,9 @@ def setup(settings: ClusterSettings, options: SetupOptions) -> Iterator[Step]:
     the ``_meta`` of pipelines, and a geoip processor without setup (it has ``ip2geo``).
     """
     if options.remove or options.key_file is not None:
-        raise ConfigError("for OpenSearch, setup neither removes nor makes keys; it has files.")
+        raise ConfigError(
+            "setup for OpenSearch cannot remove objects or create keys; it only exports files."
+        )
     for found in objects(names_for(settings.index)):
         text = found.body.replace('"match_only_text"', '"text"')
         # Not every OpenSearch 2 has the one type; the other it takes only with a value.
