@@ -41,38 +41,33 @@ NO_FILE, BEGINNING, LONGER, DIFFERENT = Relation
 
 
 @pytest.mark.parametrize(
-    ("whole", "relation", "live", "other_live", "settled", "expected"),
+    ("whole", "relation", "waits", "expected"),
     [
         # Its own file is gone: it goes on here, if all of it is here.
-        (True, NO_FILE, False, False, False, Identity.CONTINUE),
-        (True, NO_FILE, True, False, False, Identity.CONTINUE),
+        (True, NO_FILE, True, Identity.CONTINUE),
+        (True, NO_FILE, False, Identity.CONTINUE),
         # A beginning of what is gone: a copy on its way, or another log.
-        (False, NO_FILE, False, False, False, Identity.WAIT),
-        (False, NO_FILE, False, False, True, Identity.NEW),
-        (False, NO_FILE, True, False, False, Identity.NEW),
+        (False, NO_FILE, True, Identity.WAIT),
+        (False, NO_FILE, False, Identity.NEW),
         # Compared with its own file.
-        (True, DIFFERENT, False, True, True, Identity.NEW),
-        (False, DIFFERENT, False, False, False, Identity.NEW),
-        (True, BEGINNING, True, True, False, Identity.COPY),
-        (False, BEGINNING, False, False, True, Identity.COPY),
-        # Longer: an upload made again, or a live file that has the same beginning.
-        (True, LONGER, False, False, False, Identity.CONTINUE),
-        (True, LONGER, False, True, False, Identity.NEW),
+        (True, DIFFERENT, True, Identity.NEW),
+        (False, DIFFERENT, True, Identity.NEW),
+        (True, BEGINNING, False, Identity.COPY),
+        (False, BEGINNING, True, Identity.COPY),
+        # Longer: an upload made again.
+        (True, LONGER, True, Identity.CONTINUE),
         # The own file is damaged and shorter than what was read of it.
-        (False, LONGER, False, False, False, Identity.COPY),
+        (False, LONGER, True, Identity.COPY),
     ],
 )
-def test_verdicts(  # noqa: PLR0913, PLR0917 - a table
+def test_verdicts(
     whole: bool,  # noqa: FBT001
     relation: Relation,
-    live: bool,  # noqa: FBT001
-    other_live: bool,  # noqa: FBT001
-    settled: bool,  # noqa: FBT001
+    waits: bool,  # noqa: FBT001
     expected: Identity,
 ) -> None:
     """Each row is a case of the rules."""
-    decided = decide(relation, whole=whole, live=live, other_live=other_live, settled=settled)
-    assert decided is expected
+    assert decide(relation, whole=whole, waits=waits) is expected
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

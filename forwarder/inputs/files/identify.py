@@ -49,7 +49,7 @@ class Relation(Enum):
 
     NO_FILE = auto()
     BEGINNING = auto()  # it is the same or a beginning of it
-    LONGER = auto()  # it begins with all of the other
+    LONGER = auto()  # it begins with all of the other, which is not live
     DIFFERENT = auto()
 
 
@@ -62,10 +62,8 @@ class Identity(Enum):
     WAIT = auto()  # it is not known yet
 
 
-def decide(
-    relation: Relation, *, whole: bool, live: bool, other_live: bool, settled: bool
-) -> Identity:
-    """Decide what a file is, beside one log; ``other_live`` is of the log's current file.
+def decide(relation: Relation, *, whole: bool, waits: bool) -> Identity:
+    """Decide what a file is, beside one log; ``waits`` if it may be decided later.
 
     ``whole`` if it begins with all that was read of the log; if not, it ends within that.
     """
@@ -75,13 +73,12 @@ def decide(
         case Relation.BEGINNING:
             return Identity.COPY
         case Relation.LONGER:
-            if not whole:  # the other is damaged; there is nothing in this one that is new
-                return Identity.COPY
-            return Identity.NEW if other_live else Identity.CONTINUE
+            # If not whole, the other is damaged; there is nothing in this one that is new.
+            return Identity.CONTINUE if whole else Identity.COPY
         case Relation.NO_FILE:
             if whole:
                 return Identity.CONTINUE
-            return Identity.NEW if live or settled else Identity.WAIT
+            return Identity.WAIT if waits else Identity.NEW
 
 
 def match_fingerprints(
@@ -197,14 +194,9 @@ def _identify(
         log = files.logs.get(key)
         if log is None:  # forgotten meanwhile
             continue
-        relation, other_live = yield from _compare(files, file, handle, log)
-        identity = decide(
-            relation,
-            whole=key in whole,
-            live=file.is_live,
-            other_live=other_live,
-            settled=settled,
-        )
+        relation = yield from _compare(files, file, handle, log)
+        waits = not (settled or file.is_live)
+        identity = decide(relation, whole=key in whole, waits=waits)
         found.setdefault(identity, log)
     # A copy is proven, byte by byte. Then the longest that may continue.
     for identity in (Identity.COPY, Identity.CONTINUE, Identity.WAIT):
@@ -213,24 +205,23 @@ def _identify(
     return Identity.NEW, None
 
 
-def _compare(
-    files: Files, file: File, handle: FileHandle, log: LogState
-) -> Steps[tuple[Relation, bool]]:
-    """Compare a file with the current one of a log, and tell whether that is live."""
+def _compare(files: Files, file: File, handle: FileHandle, log: LogState) -> Steps[Relation]:
+    """Compare a file with the current one of a log; beside a live one, a longer one is another."""
     home = files.get(log.current_file)
     if home is None or home is file or not home.here:
-        return Relation.NO_FILE, False
+        return Relation.NO_FILE
     try:
         with closing(FileHandle(home.path, home.inode)) as other:
             if _holds(other, home, log):
                 relation = yield from compare_content(handle, other)
                 if _holds(other, home, log) and log.current_file == home.inode:
-                    return relation, home.is_live
+                    is_other = relation is Relation.LONGER and home.is_live
+                    return Relation.DIFFERENT if is_other else relation
     except (OSError, FileError):
-        return Relation.NO_FILE, False
+        return Relation.NO_FILE
     if log.current_file == home.inode:
         files.replace(home)
-    return Relation.NO_FILE, False
+    return Relation.NO_FILE
 
 
 def _go_to(handle: FileHandle, size: int) -> Steps[None]:
