@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
@@ -98,12 +99,15 @@ def between(
     return AfterValidator(hold)
 
 
-def read_duration(value: object) -> timedelta:
+def _read_with(read: Callable[[str], object], kind: type | UnionType) -> BeforeValidator:
+    """Read text; a value of the kind, such as a default, stays as it is."""
+    return BeforeValidator(lambda x: x if isinstance(x, kind) else read(str(x)))
+
+
+def read_duration(text: str) -> timedelta:
     """Read a duration, as ``90s``; raise InvalidValue for what is not one."""
-    if isinstance(value, timedelta):
-        return value
     advice = "duration; use a whole number and ms, s, m, h or d, as in 30s, up to 36500d"
-    return _read(value, _DURATIONS, _MAX_DURATION, advice)
+    return _read(text, _DURATIONS, _MAX_DURATION, advice)
 
 
 def _size(value: object) -> int:
@@ -113,11 +117,11 @@ def _size(value: object) -> int:
         "size; use a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in 64MB, up to"
         " 1000TB"
     )
-    return _read(value, _SIZES, MAX_SIZE, advice)
+    return _read(str(value), _SIZES, MAX_SIZE, advice)
 
 
-def _read(value: object, units: Mapping[str, _Quantity], most: _Quantity, advice: str) -> _Quantity:
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+def _read(text: str, units: Mapping[str, _Quantity], most: _Quantity, advice: str) -> _Quantity:
+    found = _QUANTITY.fullmatch(text)
     if found is None or found[2] not in units or int(found[1]) > most / units[found[2]]:
         raise InvalidValue(f"is not a valid {advice}")
     return int(found[1]) * units[found[2]]
@@ -131,16 +135,12 @@ def _count(value: object) -> int:
     raise PydanticKnownError("int_type")
 
 
-def read_zone(value: object) -> ZoneInfo:
+def read_zone(text: str) -> ZoneInfo:
     """Find a time zone by its IANA name, as ``Europe/Rome``, or raise InvalidValue."""
-    if isinstance(value, ZoneInfo):
-        return value
     try:
-        if isinstance(value, str):
-            return ZoneInfo(value)
+        return ZoneInfo(text)
     except (KeyError, ValueError, OSError):  # no such file, a folder, ..
-        pass
-    raise InvalidValue("is not an IANA time zone, such as Europe/Rome")
+        raise InvalidValue("is not an IANA time zone, such as Europe/Rome") from None
 
 
 def read_keyword(value: str) -> str:
@@ -169,19 +169,14 @@ def _path(value: object) -> object:
     return value
 
 
-def _address(value: object) -> object:
-    if isinstance(value, Address):
-        return value
+def _address(text: str) -> Address:
     try:
-        return read_address(value if isinstance(value, str) else "")
+        return read_address(text)
     except ForwarderError as error:
         raise InvalidValue(str(error)) from None
 
 
-def _http_address(value: object) -> object:
-    if isinstance(value, Address):
-        return value
-    text = str(value)
+def _http_address(text: str) -> Address:
     host = "" if ":" in text else f"{_LOOPBACK}:"
     try:
         return read_address(f"tcp://{_LOOPBACK if text[:1] == ':' else host}{text}")
@@ -194,10 +189,7 @@ def _http_address(value: object) -> object:
 _MAPPED_BITS = 96  # in front of an IPv4 address in one of IPv6
 
 
-def _network(value: object) -> object:
-    if isinstance(value, IPv4Network | IPv6Network):
-        return value
-    text = value if isinstance(value, str) else ""
+def _network(text: str) -> IPv4Network | IPv6Network:
     try:
         network = ip_network(text)
     except ValueError:
@@ -244,7 +236,7 @@ OneOrMore = Annotated[
 """A list that is not empty; of one item, also the item alone."""
 Duration = Annotated[
     timedelta,
-    BeforeValidator(read_duration),
+    _read_with(read_duration, timedelta),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]+ ?(ms|s|m|h|d)$", "examples": ["30s"]}),
 ]
@@ -266,7 +258,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 """A whole number, also as text, which references give. Not ``true``, ``1.0`` or ``1e3``."""
 Zone = Annotated[
     ZoneInfo,
-    BeforeValidator(read_zone),
+    _read_with(read_zone, ZoneInfo),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["Europe/Rome"]}),
 ]
@@ -279,7 +271,7 @@ its own, a dot and more, such as rotated ones."""
 FilePattern = Annotated[str, BeforeValidator(_path)]
 ListenAddress = Annotated[
     Address,
-    BeforeValidator(_address),
+    _read_with(_address, Address),
     PlainSerializer(lambda address: address.url, return_type=str),
     WithJsonSchema(
         {
@@ -291,14 +283,14 @@ ListenAddress = Annotated[
 ]
 HttpAddress = Annotated[
     Address,
-    BeforeValidator(_http_address),
+    _read_with(_http_address, Address),
     PlainSerializer(lambda address: address.url.removeprefix("tcp://"), return_type=str),
     WithJsonSchema({"type": ["string", "integer"], "examples": [9273, "192.0.2.7:9273"]}),
 ]
 """Where HTTP is served: a port of this host alone, or a host and a port."""
 Network = Annotated[
     IPv4Network | IPv6Network,
-    BeforeValidator(_network),
+    _read_with(_network, IPv4Network | IPv6Network),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["192.0.2.0/24"]}),
 ]
