@@ -361,7 +361,7 @@ def test_that_there_is_no_log_is_a_problem(
     """A share that is not mounted looks like a quiet night."""
     ingest = reader(tmp_path, spool, once=True)
     ingest.run()
-    assert said("There is no log: nothing matches the paths of the inputs.")
+    assert said("No log found: nothing matches the paths of the inputs.")
     assert ingest.status.problems == 1
 
 
@@ -372,7 +372,7 @@ def test_who_has_not_looked_does_not_say_that_there_is_no_log(
     ingest = reader(tmp_path, spool)
     ingest.ask_to_stop()
     ingest.run()
-    assert not said("There is no log")
+    assert not said("No log found")
     assert ingest.status.problems == 0
 
 
@@ -381,7 +381,7 @@ def test_an_empty_log_is_a_log(tmp_path: Path, spool: Spool, said: Callable[[str
     append(tmp_path, b"")
     ingest = reader(tmp_path, spool, once=True)
     ingest.run()
-    assert not said("There is no log")
+    assert not said("No log found")
     assert ingest.status.problems == 0
 
 
@@ -391,6 +391,6 @@ def test_logs_that_come_are_said(
     """After it was said that there is none."""
     monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
     with running(reader(tmp_path, spool)):
-        wait_until(lambda: said("There is no log"), "a warning")
+        wait_until(lambda: said("No log found"), "a warning")
         append(tmp_path, logins(1))
         wait_until(lambda: said("There are logs again."), "an end of it")

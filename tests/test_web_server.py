@@ -122,7 +122,7 @@ def test_pages_that_all_can_read_are_warned_of(start: Start, said: Callable[[str
     start(listen="0.0.0.0:0", token=TOKEN)
     assert not said("can read the status page")
     start(listen="0.0.0.0:0")
-    assert said("All who reach this address can read the status page")
+    assert said("Anyone who reaches this address can read the status page")
 
 
 def test_https(start: Start, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_fault_of_a_page_is_logged_and_ends_no_other(
     """It has no answer."""
     server = start()
     assert talk(server, b"GET /fault HTTP/1.1\r\nHost: a\r\n\r\n") == b""
-    assert said("A page could not be made.")
+    assert said("A request could not be answered.")
     assert ask(server).status == 200
 
 

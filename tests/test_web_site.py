@@ -141,8 +141,8 @@ def test_one_that_does_not_look_any_more_is_not_ready(seen: Observation) -> None
     old = seen._replace(at=seen.at - OLD_SECONDS - 1, status={**seen.status, "attention": []})
     code, _, text = get(old, "/readyz")
     assert code == 503
-    assert json.loads(text)["reasons"][0]["what"].startswith("has not looked at itself for 1")
-    assert "has not looked at itself" in get(old, "/")[2]
+    assert json.loads(text)["reasons"][0]["what"].startswith("has not updated its status for 1")
+    assert "has not updated its status" in get(old, "/")[2]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Checks whether a configuration would work here and now: state folder, spool, inputs, outputs.
 
-Nothing is changed, and a service that runs with the same configuration is not disturbed. Of each
-appliance the newest logs are parsed at their beginnings and their ends, which takes moments however
-much is there. What is said of them is what documents will have.
+Nothing is changed, and a service that runs with the same configuration is not disturbed. The newest
+logs of each appliance are parsed at their beginnings and ends, which takes moments however large
+they are. What is shown of them is what documents will contain.
 """
 
 import os
@@ -68,14 +68,14 @@ _REMOTE = (
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
 _OF_SYSTEM = ("/dev", "/proc", "/sys")  # what lies here is not a file on a disk
 
-MAX_APPLIANCES = 10  # whose logs are parsed; of a relay of hundreds, these stand for the others
+MAX_APPLIANCES = 10  # whose logs are parsed; they stand for the hundreds that a relay may have
 MAX_FILES = 6  # of an appliance, the newest: some may not be mail logs, or of another machine
 _MESSAGE_BYTES = 600  # of a buffer: a message of 150 bytes and what the system adds
 END_BYTES = 1 << 18  # at the beginning of a file and at its end: some thousand lines each
 
 
 def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
-    """Check everything, one after the other; ``mounts`` is what is mounted where (proc(5))."""
+    """Check everything; ``mounts`` is the table of mounted file systems (proc(5))."""
     state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     yield from _at(f"state {str(state)!r}", _check_state(state, config.spool.max_bytes, mounts))
     yield from _at("", _check_spool(state, config.outputs))
@@ -117,7 +117,7 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
 
 
 def _at(place: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Put a place before findings; an error that ends them is one as well."""
+    """Put a place before findings; an error that ends them becomes one as well."""
     try:
         for finding in findings:
             yield finding._replace(text=place + finding.text)
@@ -256,7 +256,7 @@ def _check_http(settings: HttpSettings, sockets: ExitStack | None) -> Iterator[F
 
 
 def _left_to_service(place: str, tls: TlsSettings | None) -> Finding:
-    """Of a socket that the service has open, look at the certificate alone."""
+    """Check only the certificate of a socket that the service has open."""
     if tls is not None:
         server_context(tls)
     return _ok(f"{place} is left to the service, which is running")
@@ -265,7 +265,7 @@ def _left_to_service(place: str, tls: TlsSettings | None) -> Finding:
 def _check_path(
     config: Config, number: int, source: FileSource, seen: Mapping[Inode, FileStat]
 ) -> Iterator[Finding]:
-    """Look at a path as the service does, and at what other paths read of it."""
+    """Check a path as the service reads it, beside the other paths."""
     (path,) = source.paths
     real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))))  # noqa: PTH100 - as the inputs do
     for system in (x for x in _OF_SYSTEM if real.is_relative_to(x)):
@@ -308,7 +308,7 @@ def sample(
     zone: tzinfo | None,
     appliances: Appliances,
 ) -> Iterator[Finding]:
-    """Parse parts of the newest files of one path of an input; say nothing of empty files."""
+    """Parse parts of the newest files of one path of an input; leave out empty ones."""
     by_appliance: dict[str, list[FileStat]] = defaultdict(list)
     for file in sorted(files, key=lambda x: x.modified_ns, reverse=True):
         if file.size and os.access(file.path, os.R_OK):
@@ -324,7 +324,7 @@ def sample(
 def _sample_appliance(
     files: Sequence[FileStat], zone: tzinfo | None, appliances: Appliances
 ) -> Iterator[Finding]:
-    """Parse parts of files of one appliance, in their order: connections go on in the next."""
+    """Parse parts of an appliance's files in their order: connections go on in the next file."""
     parser = LogParser(Settings(sessions=False, count_lines=False, appliances=appliances))
     logins: list[dict[str, Any]] = []
     mail, others = [], []
@@ -397,13 +397,13 @@ def _parse_ends(reading: FileParser, path: str) -> Iterator[bytes]:
 
 
 def whose(appliances: Iterable[str]) -> str:
-    """Name an appliance, or say how many there are."""
+    """Return the name of a single appliance, or how many there are."""
     names = sorted(set(appliances))
     return names[0] if len(names) == 1 else f"{len(names)} appliances"
 
 
 def _check_output(output: OutputConfig, expected: Expected, mask: Mask) -> Iterator[Finding]:
-    """Let the plugin check; whatever it does, the others are checked, too."""
+    """Let the plugin check; whatever it does, the other outputs are checked as well."""
     check_it = output.plugin.check
     if check_it is None:
         yield _ok(f"the settings are valid; type {output.plugin.name} has no check")

@@ -56,7 +56,7 @@ _NUMBER = re.compile(r"(?:(?P<kind>[ID]CID):? *)?(?P<number>\d{1,20})", re.IGNOR
 
 
 class Tracer(Watcher):
-    """Parses logs, and collects stories beside; looks for the line with a certain byte."""
+    """Parses logs, collects stories, and looks for the line with a certain byte."""
 
     def __init__(
         self, settings: Settings, wanted: Wanted, tell: Tell, offset: int | None = None
@@ -76,17 +76,17 @@ class Tracer(Watcher):
         return events
 
     def end(self) -> None:
-        """Tell the stories that have no end."""
+        """Report the stories that have no end."""
         self._stories.finish()
 
 
 def trace(options: ParseOptions, wanted: Wanted, tell: Tell, progress: Progress) -> Outcome:
-    """Read files, and tell the stories that are wanted, each when it has ended."""
+    """Read files, and report the stories that are wanted, each when it has ended."""
     return read_through(options, lambda: Tracer(options.settings, wanted, tell), progress)
 
 
 def read_query(text: str) -> Wanted:
-    """Tell what is looked for: ``ICID 5``, ``5``, ``DCID 5``, a network, or else a user."""
+    """Read what to look for: ``ICID 5``, ``5``, ``DCID 5``, a network, or else a user."""
     if number := _NUMBER.fullmatch(text.strip()):
         name = f"{(number['kind'] or 'ICID').upper()} {number['number']}"
         return lambda story, _line, _event: story.name == name
@@ -99,7 +99,7 @@ def read_query(text: str) -> Wanted:
 
 
 def _names(event: Event) -> Iterator[str]:
-    """Yield the users of an event, with and without domains, also as tables show them."""
+    """Yield the users of an event, with and without domains, and as tables show them."""
     for name in (*(event.session.users if event.session else ()), event.user or ""):
         for each in (name, account_of(name)):
             yield from (each.casefold(), escaped(each).casefold())
@@ -139,7 +139,7 @@ class Source(NamedTuple):
 
 
 class Explainer(Tracer):
-    """Tells what was not understood as well, of all lines or of that with the byte."""
+    """Reports lines that were not understood as well: all of them, or the one with the byte."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Explainer(Tracer):
         self._tell_unparsed = tell_unparsed
 
     def look(self, _: Iterable[bytes] = ()) -> None:
-        """Tell what was not understood."""
+        """Report what was not understood."""
         for line in self.counts.take_unparsed():
             if self.offset is None or 0 <= self.offset - line.offset <= len(line.text):
                 self._tell_unparsed(line)
@@ -166,10 +166,10 @@ def explain_file(
     tell_unparsed: Callable[[Unparsed], None],
     progress: Progress,
 ) -> tuple[Outcome, StoryLine | None]:
-    """Read a file, and tell the connection of the line with a byte, or all that have a login.
+    """Read a file, and report the connection of the line with a byte, or all that have a login.
 
-    Also told is what was not understood: that line, or all. Return the line with that byte, if it
-    is one of a mail log.
+    Lines that were not understood are reported, too: that one, or all. Returns the line with that
+    byte, if it is a line of a mail log.
     """
     readers: list[Explainer] = []
 
@@ -189,7 +189,7 @@ def explain_file(
 def explain_text(
     options: ParseOptions, text: bytes, tell: Tell, tell_unparsed: Callable[[Unparsed], None]
 ) -> StoryLine | None:
-    """Read a line by itself, as the only one of a file; None if it is not of a mail log."""
+    """Read a single line, as if it were a whole file; return None if it is not of a mail log."""
     reader = Explainer(options.settings, lambda *_: True, tell, tell_unparsed, 0)
     file = LogFile(STDIN, options.appliance or UNKNOWN_APPLIANCE, named=bool(options.appliance))
     reading = open_file(reader, file, options.zone)
@@ -206,9 +206,9 @@ def message_of(line: StoryLine) -> bytes:
 
 
 def find_sources(story: Story, event: Event | None, options: ParseOptions) -> list[Source]:
-    """Tell which fields of a document each line of its connection gave, in the order of lines.
+    """Find the fields of a document that each line of its connection gave, in order.
 
-    What none of the others gave is from its own line, or from those that it needs.
+    What no other line gave is from the document's own line, or from lines that it needs.
     """
     paths = [x.path for x in story.lines]
     lines = [*story.headers, *story.lines]
@@ -239,7 +239,7 @@ def find_sources(story: Story, event: Event | None, options: ParseOptions) -> li
 def _parse(
     story: Story, lines: list[StoryLine], own: int, crossed: int | None, options: ParseOptions
 ) -> Fields | None:
-    """Parse lines, one of which may be crossed out; return the document of their ``own``."""
+    """Parse lines, one of which may be crossed out; return the document of line ``own``."""
     parser = LogParser(options.settings)
     found: Fields | None = None
     for path, numbered in groupby(enumerate(lines), key=lambda x: x[1].path):
@@ -286,7 +286,7 @@ def find_nearest(message: bytes) -> Near | None:
 
 
 def _alike(words: list[str]) -> list[str]:
-    """Let numbers be alike."""
+    """Make all numbers equal."""
     return [re.sub(r"[0-9]+", "0", x) for x in words]
 
 

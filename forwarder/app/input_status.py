@@ -1,12 +1,12 @@
-"""State of inputs and appliances: how far they are, for ``status``; what is wrong, for the log.
+"""The state of inputs and appliances: progress for ``status``, and what is wrong for the log.
 
 Rules:
 
 * What documents lack is logged when it appears, and again after an hour at the earliest: a log of
   the wrong kind grows all day.
-* Beside logs there may be any file. One that is not a mail log makes a run fail only if the
+* Any file may lie beside logs. One that is not a mail log makes a run fail only if the
   configuration names it, or if there is no other file.
-* An appliance counts as heard when something new is read of it, whether from a file or a socket.
+* An appliance is heard when something new is read from it, whether from a file or a socket.
 """
 
 import os
@@ -41,12 +41,12 @@ from forwarder.text import decoded, iso_time, shortened, shown
 AGAIN_SECONDS = 3_600.0  # after which a number that has grown is logged again
 
 STATUS_SECONDS = 5.0  # how often the state is saved for `status`, while something changes
-_STATUS_SHARE = 50  # one part in so many of the time may go into that: there may be 100,000 files
+_STATUS_SHARE = 50  # at most one part in so many of the time goes into that, with 100,000 files
 
-_MUCH_BEHIND = 16 << 20  # bytes: what is read in less than a second is always on its way
+_MUCH_BEHIND = 16 << 20  # bytes; what is read in less than a second is never worth a warning
 
 _BEHIND_SECONDS = 4.0
-"""From one look to the next: a large file that arrives is read within a moment."""
+"""Before a warning: a large file that arrives is read within a moment."""
 
 GONE = timedelta(days=30)
 """After so long without a line, an appliance is forgotten: it was taken out of service."""
@@ -61,7 +61,7 @@ _log = structlog.get_logger(__name__)
 
 
 class InputStatus:
-    """Tells how the inputs are; for the thread that reads them."""
+    """Describes the inputs. For the thread that reads them."""
 
     def __init__(  # noqa: PLR0913 - each has a name
         self,
@@ -76,8 +76,8 @@ class InputStatus:
         """Start with nothing logged.
 
         ``named`` are paths of single files in the configuration; ``last`` is what was saved for
-        ``status`` before. Of appliances, ``name_of`` tells the name by a folder, and ``silence``
-        for how long one may send nothing.
+        ``status`` before. ``name_of`` gives the name of an appliance by its folder, ``silence`` how
+        long an appliance may send nothing.
         """
         self._name_of = name_of
         self.tailer = tailer
@@ -97,10 +97,10 @@ class InputStatus:
         self._is_behind = False
         self.due = 0.0  # when to save for `status`
         self._last: dict[str, object] = {}
-        self.problems = 0  # what could not be read, or is lost; each was logged
+        self.problems = 0  # what could not be read or is lost; each was logged
 
     def log_problems(self) -> None:
-        """Log what has gone wrong since the last time."""
+        """Log what has gone wrong since the last call."""
         for problem in self.tailer.take_problems():
             self.problems += 1
             _log.warning("Log file cannot be read.", reason=problem)
@@ -117,7 +117,7 @@ class InputStatus:
         return time.monotonic() >= self.due
 
     def take(self, reply: CheckpointReply) -> list[tuple[str, bytes]]:
-        """Log what is new, if it is time, and give pairs to save."""
+        """Log what is new and return pairs to save, if it is time."""
         self._counts = reply.counts
         self._note_geoip(reply.geoip_trouble)
         self._fleet.add(reply.appliance_counts)
@@ -148,7 +148,7 @@ class InputStatus:
         self.problems += sum(1 for path in foreign if only_foreign or path in self._named)
 
     def _log_others(self) -> dict[str, tuple[str, OtherLog]]:
-        """Log files that turned out not to be mail logs; give all that are there now, by key."""
+        """Log files that turned out not to be mail logs; return all that are there now, by key."""
         files = self.tailer.status() if self._others else ()
         paths = sorted((x.path, x.key) for x in files if x.key in self._others)
         if STDIN_KEY in self._others:
@@ -167,7 +167,7 @@ class InputStatus:
         return found
 
     def _log_whether_there_are_logs(self) -> None:
-        """Log once that there are none: a share that is not mounted looks like a quiet night."""
+        """Log once that there are none: a missing mount would look like a quiet night."""
         found = self.tailer.finds_files
         if found is None:
             return
@@ -178,12 +178,12 @@ class InputStatus:
         if not found and (before or (before is None and not self.problems)):
             self.problems += 1
             _log.warning(
-                "There is no log: nothing matches the paths of the inputs. Mount what is missing,"
-                " or correct the paths; see esa-forwarder check."
+                "No log found: nothing matches the paths of the inputs. Mount what is missing, or"
+                " correct the paths; see esa-forwarder check."
             )
 
     def _note_geoip(self, trouble: str | None) -> None:
-        """Log when a database of GeoIP cannot be read any more, and when all can be again."""
+        """Log when a GeoIP database cannot be read any more, and when all can be read again."""
         before, self._geoip_trouble = self._geoip_trouble, trouble
         if trouble and not before:
             _log.warning("GeoIP database cannot be read; its old content is used.", reason=trouble)
@@ -191,7 +191,7 @@ class InputStatus:
             _log.info("GeoIP databases can be read again.")
 
     def _note_behind(self, behind: int) -> None:
-        """Note since when much is not read yet; log it once, if it lasts, and once that it is."""
+        """Note since when much is not read yet; log once when that lasts, and once when it ends."""
         now = time.time()
         if behind >= _MUCH_BEHIND:
             self._behind_since = self._behind_since or now
@@ -264,7 +264,7 @@ class InputStatus:
 
 
 class InputWarnings:
-    """Logs what documents lack and what sockets did not take: when it is new, then once an hour."""
+    """Logs what documents lack and sockets refused: when it is new, then at most once an hour."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing logged; the clock gives seconds."""
@@ -274,7 +274,7 @@ class InputWarnings:
     def log(
         self, counts: Counters, listeners: Mapping[str, ListenerCounts], *, last: bool = False
     ) -> None:
-        """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
+        """Log what is new in the totals so far; the ``last`` time without waiting for an hour."""
         if counts.assumed_utc and self._is_due("assumed_utc", 1):
             _log.warning(
                 "Times were taken for UTC: neither a file header nor the setting timezone of an"
@@ -318,7 +318,7 @@ class InputWarnings:
             _log.warning(text, number=number, **first)
 
     def _is_due(self, key: object, number: int, *, last: bool = False) -> bool:
-        """Tell whether to log a total that has grown; it counts as logged then."""
+        """Return whether to log a total that has grown; it counts as logged then."""
         now = self._clock()
         before, at = self._logged.get(key, (0, None))
         if number <= before or not (at is None or last or now - at >= AGAIN_SECONDS):
@@ -345,7 +345,7 @@ class _Appliance:
 
 
 class Fleet:
-    """All appliances of which anything was read."""
+    """All appliances from which anything was read."""
 
     def __init__(
         self,
@@ -353,9 +353,9 @@ class Fleet:
         silence: Callable[[str], timedelta | None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Go on from what :meth:`describe` returned.
+        """Continue from what :meth:`describe` returned.
 
-        ``silence`` tells by name for how long an appliance may send nothing; None for ever.
+        ``silence`` gives, by name, how long an appliance may send nothing; None for ever.
         """
         self._silence = silence
         self._now = now
@@ -365,7 +365,7 @@ class Fleet:
         self._new_bytes = Counter[str]()  # by appliance, since it was described last
 
     def add(self, counts: Mapping[str, ApplianceCounts]) -> None:
-        """Take what came since the last time, and log appliances that send again."""
+        """Add what came since the last call, and log appliances that send again."""
         now = self._now()
         for name, more in counts.items():
             known = self._appliances.pop(name, None) or _Appliance(name, now)
@@ -401,14 +401,14 @@ class Fleet:
             elif quiet > limit and known.silent_since is None:
                 known.silent_since = known.heard
                 _log.warning(
-                    "An appliance is silent: nothing has come of it for longer than the setting"
-                    " silence allows. See whether it runs, and whether its logs still arrive.",
+                    "An appliance is silent: it has sent nothing for longer than the setting"
+                    " silence allows. Check whether it runs, and whether its logs still arrive.",
                     appliance=name,
                     since=iso_time(known.heard),
                 )
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return a row of values for each appliance, by name; rates are since the last time."""
+        """Return a row of values for each appliance, by name; rates are since the last call."""
         now = self._now()
         seconds = max(now - self._described, 1)
         for name, known in self._appliances.items():

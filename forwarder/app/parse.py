@@ -3,11 +3,11 @@
 Rules:
 
 * Appliances have nothing in common, so each may have a process of its own. Its documents go to a
-  temporary file, so that it does not wait for those before it; the parts go out in the order of the
-  appliances, and the output is the same for any number of processes.
+  temporary file, so that it does not wait for those before it; the files are written out in the
+  order of the appliances, so the output is the same for any number of processes.
 * These processes do not see the signals that end the program: it kills them, then deletes the
-  files. If it is killed itself, they end. One that dies ends the work.
-* Of a file that cannot be read to its end, what was readable is parsed.
+  files. If it is killed itself, they end. If one of them dies, parsing ends with an error.
+* If a file cannot be read to its end, what was readable is parsed.
 """
 
 import os
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 17  # what one block touches stays in a processor's second-level cache
 
 MIN_PARALLEL_BYTES = 32 << 20
-"""On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
-faster than several."""
+"""On disk, of all logs. Parsing so much takes as long as starting two processes; with less, one
+process is faster than several."""
 
-_BUFFER_BYTES = 1 << 19  # what one block gives when every fourth line is a login goes out at once
+_BUFFER_BYTES = 1 << 19  # the documents of a block in which every fourth line is a login
 
-_OWN = ("/dev/", "/proc/")  # another thing to another process, as `/dev/fd/63` is
+_OWN = ("/dev/", "/proc/")  # something else to another process, as `/dev/fd/63` is
 
 Progress = Callable[[int, int], None]
 """Gets the bytes on disk that were read since the last call, and of all files; 0 if unknown."""
@@ -71,15 +71,15 @@ class ParseOptions(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How it went."""
+    """What came of reading files."""
 
     files: int
     counts: Counters
     problems: tuple[str, ...]  # one sentence each
     warnings: tuple[str, ...]  # what is not a problem and may surprise; one sentence each
     repeated: tuple[tuple[str, str], ...]
-    """Files that were left out, and those that hold the same and were read."""
-    complete: bool  # whether it came to the end; if not, counts say nothing
+    """Files that were left out, each with the file of the same content that was read."""
+    complete: bool  # whether the end was reached; if not, counts mean nothing
     seconds: float
 
 
@@ -97,17 +97,17 @@ _Work = Callable[[_Groups, _Step], Generator[_Parsed, None, None]]
 
 
 class Watcher(LogParser):
-    """Parses the logs of one appliance for what it sees of them; no document is made."""
+    """Parses the logs of one appliance and observes them; no documents are made."""
 
     def look(self, _: Iterable[bytes] = ()) -> None:
-        """Look at what came of the bytes that were just read."""
+        """Handle what came of the block that was just read."""
 
     def end(self) -> None:
-        """Take the end of all its files."""
+        """Handle the end of the files."""
 
 
 def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
-    """Parse files, and write documents to ``out``; BrokenPipeError if its reader has gone."""
+    """Parse files, and write documents to ``out``; BrokenPipeError if nothing reads them."""
 
     def work(groups: _Groups, step: _Step) -> Generator[_Parsed, None, None]:
         with _writing("standard output"):
@@ -129,7 +129,7 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
 def read_through(
     options: ParseOptions, begin: Callable[[], Watcher], progress: Progress
 ) -> Outcome:
-    """Read files, those of each appliance by a watcher of its own."""
+    """Read files, with a new watcher for each appliance."""
 
     def work(groups: _Groups, step: _Step) -> Generator[_Parsed, None, None]:
         for files in groups:
@@ -142,7 +142,7 @@ def read_through(
 
 
 def _read(options: ParseOptions, work: _Work, progress: Progress) -> Outcome:
-    """Find files, do the work, appliance by appliance, and say how it went."""
+    """Find files, do the work, appliance by appliance, and return what came of it."""
     begun = time.monotonic()
     keep_freed_memory()
     found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
@@ -180,7 +180,7 @@ def _read(options: ParseOptions, work: _Work, progress: Progress) -> Outcome:
 
 @contextmanager
 def _writing(name: str, advice: str = "") -> Iterator[None]:
-    """Say where documents could not be written to; reading raises errors of its own."""
+    """Raise ForwarderError if documents cannot be written; errors of reading have other types."""
     try:
         yield
     except BrokenPipeError:
@@ -192,7 +192,7 @@ def _writing(name: str, advice: str = "") -> Iterator[None]:
 
 
 def _buffered(out: IO[bytes]) -> IO[bytes]:
-    """Return a stream of which each write takes everything, also with PYTHONUNBUFFERED."""
+    """Return a stream whose writes are never partial, even with PYTHONUNBUFFERED."""
     try:
         number = out.fileno()
     except OSError:  # it is in memory
@@ -222,9 +222,9 @@ def _parse_files(
 def _parse_in_processes(
     groups: _Groups, options: ParseOptions, out: IO[bytes], step: _Step
 ) -> Generator[_Parsed, None, None]:
-    """Parse appliances in processes of their own; copy the documents of each when it is done.
+    """Parse each appliance in a process of its own, and copy its documents when it is done.
 
-    ForwarderError if a process cannot be started, or ends without a result.
+    Raises ForwarderError if a process cannot be started, or ends without a result.
     """
     # These take longer to import than small logs to parse.
     from concurrent.futures.process import (  # noqa: PLC0415
@@ -299,7 +299,7 @@ def _signals_blocked() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Let a process end with the one that started it, however that ends."""
+    """Make this process end with the one that started it, however that ends."""
     from multiprocessing import parent_process  # noqa: PLC0415 - as above
 
     parent = parent_process()
@@ -340,7 +340,7 @@ def _read_files(
 
 
 def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":
-    """Begin to parse a file that is read once; ``zone`` is of stamps that no header covers."""
+    """Begin to parse a file that is read once; ``zone`` is for stamps that no header covers."""
     # In JSON, bytes of a name that are not UTF-8 are replacement characters.
     path = os.fsencode(file.path).decode("utf-8", "replace")
     # What comes through a pipe has no name of its own.
@@ -359,7 +359,7 @@ def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None
 
 
 def _documents(reading: "FileParser", file: LogFile, step: _Step) -> Iterator[Iterable[bytes]]:
-    """Read a file, and tell its progress; what was readable before an error is finished first."""
+    """Parse a file and report progress; what was readable is finished before an error is raised."""
     is_plain = not file.path.endswith(".gz")
     error = None
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
@@ -378,7 +378,7 @@ def _documents(reading: "FileParser", file: LogFile, step: _Step) -> Iterator[It
 
 
 def _disk_bytes(files: Iterable[LogFile]) -> int:
-    """Return the size of files on disk, without those that are gone; 0 where one is a stream."""
+    """Return the size of files on disk, without those that are gone; 0 if one is a stream."""
     size = 0
     for file in files:
         if file.path.startswith((STDIN, *_OWN)):

@@ -1,11 +1,11 @@
 """How the service is doing, as one mapping for programs, and as lines and tables for people.
 
-It is made of the state folder alone, so it is the same whether the service runs or not; ``status``
-and the page show the same.
+It is read from the state folder alone, so it is the same whether the service runs or not. The
+command ``status`` and the page show the same.
 
-What needs an operator is only what is so now, and ends when the operator acts or the other side
-recovers: what was lost long ago is in the counts, and would keep a monitor red for ever. Texts come
-from servers and logs: what shows them escapes them.
+Only what is wrong now needs attention, until the operator acts or the other side recovers: what was
+lost long ago is in the counts, and would keep a monitor red for ever. Texts come from servers and
+logs, and are escaped where they are shown.
 """
 
 import time
@@ -147,7 +147,7 @@ class Finding(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """All of it, without a period."""
+        """The finding as a sentence, without a period."""
         return f"{self.subject}: {'; '.join(filter(None, (self.what, self.advice)))}"
 
 

@@ -7,11 +7,11 @@
 
 Rules:
 
-- All answers are made of the last observation, which is in memory: no request waits for a disk, or
-  makes anything be read. Where it is old, the service hangs, and the answers say so.
-- There are few connections. More are closed at once; one that sends or takes too little for too
-  long is closed as well.
-- Only GET and HEAD are answered. What else comes is refused, and ends the connection.
+- All answers come from the last observation, which is in memory: no request waits for a disk. If it
+  is old, the service hangs, and the answers say so.
+- Connections are few. More are closed at once; one that sends or takes too little for too long is
+  closed as well.
+- Only GET and HEAD are answered. Other methods are refused, and end the connection.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ class HttpServer:
         self._context = settings.tls_files and server_context(settings.tls_files)
         if settings.is_open:
             _log.warning(
-                "All who reach this address can read the status page; set token below http.",
+                "Anyone who reaches this address can read the status page; set token below http.",
                 address=settings.place,
             )
         self._loop = asyncio.new_event_loop()
@@ -121,7 +121,7 @@ class HttpServer:
         return int(self._servers[0].sockets[0].getsockname()[1])
 
     def close(self) -> None:
-        """Close the socket and all connections, whatever they do; does nothing the second time."""
+        """Close the socket and all connections; does nothing the second time."""
         if self._loop.is_closed():
             return
         with suppress(TimeoutError):
@@ -158,7 +158,7 @@ class HttpServer:
         except (*_GONE, asyncio.CancelledError):
             writer.transport.abort()
         except Exception:  # noqa: BLE001 - a fault of the program, which must not end the others
-            _log.exception("A page could not be made.")
+            _log.exception("A request could not be answered.")
             writer.transport.abort()
         finally:
             writer.close()
@@ -206,7 +206,7 @@ class HttpServer:
 
 
 async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
-    """Receive a request, to its end if it is one that is answered; None where the client left."""
+    """Receive a request, to its end if it can be answered; None if the client has left."""
     request = None
     while True:
         event = connection.next_event()
@@ -221,7 +221,7 @@ async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> 
 
 
 def _send(connection: h11.Connection, response: Response, request: h11.Request | None) -> bytes:
-    """Return the bytes of an answer; after a bad request, nothing more is answered."""
+    """Return the bytes of an answer; after a bad request, the connection ends."""
     status = HTTPStatus(response.status)
     headers = _HEADERS | _HEADERS_OF.get(status, {})
     headers["Content-Security-Policy"] = _POLICY.format(response.style)
@@ -236,7 +236,7 @@ def _send(connection: h11.Connection, response: Response, request: h11.Request |
 
 
 class Sample(NamedTuple):
-    """What the plots show, at one moment; numbers since the service began."""
+    """What the plots show of one moment; numbers are since the service started."""
 
     at: float  # seconds since 1970
     logins: Mapping[str, int]  # by outcome
@@ -253,7 +253,7 @@ class Site:
         self._samples: deque[Sample] = deque(maxlen=_MAX_SAMPLES)
 
     def show(self, seen: Observation) -> None:
-        """Show this from now on; from another thread."""
+        """Show this from now on; called by another thread."""
         self._seen = seen
         if not self._samples or seen.at - self._samples[-1].at >= SAMPLE_SECONDS:
             self._samples.append(_sample(seen))
@@ -290,7 +290,7 @@ class Site:
         found = [Finding(**x) for x in seen.status["attention"]]
         age = time.time() - seen.at
         if age > OLD_SECONDS:
-            what = f"has not looked at itself for {age:.0f} seconds: it reloads, or a disk hangs"
+            what = f"has not updated its status for {age:.0f} seconds: it reloads, or a disk hangs"
             found.insert(0, Finding("service", what, "see its log", critical=True))
         return found
 
@@ -378,7 +378,7 @@ def _duration(seconds: float) -> str:
 
 
 def _rates(style: str, name: str, times: Sequence[float], totals: Sequence[int]) -> Series:
-    """Give how much came a minute, between samples; counts begin again at a reload."""
+    """Return the rates per minute between samples; counts start again at a reload."""
     rates = [
         60 * (after - before if after >= before else after) / max(end - begin, 1)
         for (begin, end), (before, after) in zip(pairwise(times), pairwise(totals), strict=True)
