@@ -218,12 +218,10 @@ def load_config(path: Path, *, without_logins: bool = False) -> "Config":
         return load(path, find_outputs, without_logins=without_logins)
 
 
-def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """Return a callback that reads an option as the configuration does, by config.types."""
+def as_configured(reader: str) -> Callable[[str], Any]:
+    """Return the type of an option that is read as in the configuration, by config.types."""
 
-    def read(_: click.Context, __: click.Parameter, text: str | None) -> object:
-        if text is None:
-            return None
+    def read(text: str) -> object:
         from forwarder.config import types
 
         try:

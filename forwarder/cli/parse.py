@@ -80,14 +80,14 @@ _OPTIONS = (
     click.option(
         "--appliance",
         metavar="NAME",
-        callback=as_configured("read_keyword"),
+        type=as_configured("read_keyword"),
         help="Name of the appliance for all PATHs.",
     ),
     click.option(
         "--timezone",
         "zone",
         metavar="ZONE",
-        callback=as_configured("read_zone"),
+        type=as_configured("read_zone"),
         help="IANA time zone for logs that do not state their offset from UTC, such as"
         " Europe/Rome. [default: UTC]",
     ),

@@ -49,9 +49,7 @@ _PROSE_WIDTH = 100
 _FILE_WIDTH = 500  # of text for no terminal: nothing is cut that a mail gateway writes
 
 
-def _read_time(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    if text is None:
-        return None
+def _read_time(text: str) -> float:
     try:
         time = datetime.fromisoformat(text)
         time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
@@ -61,15 +59,15 @@ def _read_time(_: click.Context, __: click.Parameter, text: str | None) -> float
     return time.timestamp()
 
 
-def _read_user(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not text.strip():
+def _read_user(text: str) -> str:
+    if not text.strip():
         raise click.BadParameter("it is empty; name a user.")
     return text
 
 
-def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "Network | None":
+def _read_network(text: str) -> "Network":
     try:
-        return None if text is None else ipaddress.ip_network(text, strict=False)
+        return ipaddress.ip_network(text, strict=False)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is neither an address nor a network.") from error
 
@@ -77,13 +75,13 @@ def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "N
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @reading_options
-@click.option("--since", callback=_read_time, metavar="TIME", help="Omit logins before this time.")
-@click.option("--until", callback=_read_time, metavar="TIME", help="Omit logins from this time on.")
+@click.option("--since", type=_read_time, metavar="TIME", help="Omit logins before this time.")
+@click.option("--until", type=_read_time, metavar="TIME", help="Omit logins from this time on.")
 @click.option(
-    "--user", callback=_read_user, metavar="USER", help="Only this user, with or without a domain."
+    "--user", type=_read_user, metavar="USER", help="Only this user, with or without a domain."
 )
 @click.option(
-    "--source", callback=_read_network, metavar="ADDRESS", help="Only this address or network."
+    "--source", type=_read_network, metavar="ADDRESS", help="Only this address or network."
 )
 @click.option(
     "--format",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="Read to the end, deliver everything, and exit.")
 @click.option(
     "--give-up-after",
-    callback=as_configured("read_duration"),
+    type=as_configured("read_duration"),
     metavar="DURATION",
     help="With --once: exit after this long without progress, such as 30s or 5m.  [default: 5m]",
 )
@@ -87,7 +87,7 @@ def rewind(
     settle: bool,  # noqa: FBT001 - click
     yes: bool,  # noqa: FBT001 - click
     log_path: str | None,
-) -> NoReturn:
+) -> None:
     """Read a log and all later logs of its appliance again.
 
     The logs from PATH on are read in order, and everything remembered about the appliance is
@@ -118,7 +118,6 @@ def rewind(
             _read_again(config, spool, log_path, output, yes=yes)
         if settle and output is not None:
             _settle(spool, output)
-    sys.exit(DONE)
 
 
 def _read_again(

@@ -6,16 +6,15 @@ Lines that have another form are sent as they are, with a priority if they have 
 """
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.main import DONE, fail
+from forwarder.cli.main import fail
 from forwarder.errors import ForwarderError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _HAS_PRIORITY = re.compile(rb"<\d{1,3}>")
 _TIMEOUT_SECONDS = 60.0  # without progress: a receiver whose spool is full makes its senders wait
 
 
-def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
+def _address(text: str) -> "Address":
     from forwarder.inputs.syslog.sockets import read_address
 
     try:
@@ -46,7 +45,7 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
     "--to",
     required=True,
     metavar="ADDRESS",
-    callback=_address,
+    type=_address,
     help="udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH.",
 )
 @click.option("--rate", type=click.IntRange(min=1), help="Messages per second. [default: no limit]")
@@ -65,7 +64,7 @@ def send(  # noqa: PLR0913 - one an option
     host: str | None,
     tag: str,
     ca: Path | None,
-) -> NoReturn:
+) -> None:
     """Send mail logs over syslog, as an appliance would.
 
     PATH is a file, a folder or a pattern, as for parse. Use this to try an input of type syslog:
@@ -99,7 +98,6 @@ def send(  # noqa: PLR0913 - one an option
         fail(f"{to.url} stopped accepting messages: {words}; about {number:,} messages were sent")
     seconds = time.monotonic() - begun
     click.echo(f"{number:,} messages sent to {to.url} in {seconds:.1f} s", err=True)
-    sys.exit(DONE)
 
 
 def as_message(line: bytes, host: str | None, tag: str) -> bytes:
