@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -213,7 +213,7 @@ def _write(text: str, output: Path | None) -> None:
 def as_json(report: "Report") -> dict[str, object]:
     """Return everything as values of JSON; times in ISO 8601, UTC."""
     return {
-        "facts": {_key(name): _plain(value) for name, value in report.facts},
+        "facts": _fields(report.facts),
         "warnings": report.warnings,
         "over_time": {
             "seconds": report.seconds,
@@ -226,10 +226,7 @@ def as_json(report: "Report") -> dict[str, object]:
                 "finding": table.is_finding,
                 "rows": [
                     {
-                        **{
-                            _key(name): _plain(cell)
-                            for name, cell in zip(table.columns, row.cells, strict=True)
-                        },
+                        **_fields(zip(table.columns, row.cells, strict=True)),
                         "lines": [x._asdict() for x in row.lines],
                     }
                     for row in table.rows
@@ -241,12 +238,11 @@ def as_json(report: "Report") -> dict[str, object]:
     }
 
 
-def _key(name: str) -> str:
-    return name.lower().replace(" ", "_")
-
-
-def _plain(cell: object) -> object:
-    return iso_time(cell) if isinstance(cell, Time) else cell
+def _fields(named: Iterable[tuple[str, object]]) -> dict[str, object]:
+    return {
+        name.lower().replace(" ", "_"): iso_time(cell) if isinstance(cell, Time) else cell
+        for name, cell in named
+    }
 
 
 def as_text(report: "Report", width: int) -> Iterator[str]:
