@@ -17,7 +17,6 @@ from forwarder.report.overview import (
     MAX_LINES,
     Report,
     Table,
-    by_id,
     count_over_time,
     fill,
     joined,
@@ -276,8 +275,8 @@ def _tries_and_login(
 ) -> Sequence[Any]:
     """Return the condition of the first tries, which end in their ids, and of a login."""
     ids = [x for _, x in tries[: MAX_LINES - 1]]
-    condition = f"{by_id(len(ids))} OR account = ? AND source = ? AND time = ? AND good"
-    return condition, *ids, account, source, time
+    login = "(SELECT id FROM login WHERE account = ? AND source = ? AND time = ? AND good)"
+    return f"id IN ({'?,' * len(ids)}{login})", *ids, account, source, time
 
 
 def _new_networks(store: Store) -> Table:

@@ -103,19 +103,14 @@ def fill(
 def _find_lines(store: Store, kind: str, where: Sequence[Any]) -> Iterator[Line]:
     condition, values = where[0], where[1:]
     if not isinstance(condition, str):
-        condition, values = by_id(len(where)), where
+        condition, values = f"id IN ({','.join('?' * len(where))})", where
     rows = store.ask(
-        f"SELECT path, offset, line FROM {kind} WHERE ({condition}) AND line IS NOT NULL"
+        f"SELECT path, offset, line FROM {kind} WHERE {condition} AND line IS NOT NULL"
         f" ORDER BY time, id LIMIT {MAX_LINES}",
         *values,
     )
     for path, offset, line in rows:
         yield Line(path, offset, decoded(line))
-
-
-def by_id(number: int) -> str:
-    """Return the condition that a row has one of so many ids."""
-    return f"id IN ({','.join('?' * number)})"
 
 
 def top_sources(store: Store) -> Table:
