@@ -111,7 +111,7 @@ def test_defaults_are_as_people_write_them() -> None:
     batch = SCHEMA["$defs"]["BatchSettings"]["properties"]
     assert batch["max_age"]["default"] == "100ms"
     assert batch["max_documents"]["default"] == 10000
-    assert "Most documents in a batch." in batch["max_documents"]["description"]
+    assert "Maximum number of documents in a batch." in batch["max_documents"]["description"]
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert SCHEMA["title"] == "esa-forwarder"
 

@@ -130,14 +130,14 @@ class SyslogSettings(Settings):
     """For `tls://`."""
     # A company has some dozens of appliances and relays, with one or two connections each.
     max_connections: Annotated[Count, between(1, 10_000)] = 256
-    """Most connections at a time; further ones are closed at once."""
+    """Maximum number of connections; further ones are closed at once."""
     max_connections_per_sender: Annotated[Count, between(1, 10_000)] = 32
-    """Most connections from one address, so that one sender cannot take them all."""
+    """Maximum number of connections from one address, so that one sender cannot take them all."""
     # The longest line that is read of a file.
     max_message_bytes: Annotated[Size, between(480, MAX_MESSAGE_BYTES, format_size)] = (
         MAX_MESSAGE_BYTES
     )
-    """Largest message; longer ones are truncated."""
+    """Maximum size of a message; longer ones are truncated."""
     # Appliances are silent at night. A dead connection is found by the system's keep-alive.
     idle_timeout: Annotated[
         Duration, between(timedelta(seconds=1), 24 * _HOUR, format_duration)
@@ -185,11 +185,11 @@ class BatchSettings(Settings):
     # for the last of them: with 10,000 that is a few percent of the time. The maximum limits a
     # batch in memory to some 200 MB.
     max_documents: Annotated[Count, between(1, 100_000)] = 10_000
-    """Most documents in a batch."""
+    """Maximum number of documents in a batch."""
     # Logstash sends 20 MB at most. Elasticsearch accepts 100 MB (http.max_content_length). A single
     # document is below 1 MB: a line is truncated at 64 KiB, and is in it twice.
     max_bytes: Annotated[Size, between(1_000_000, 100_000_000, format_size)] = 20_000_000
-    """Largest size of the documents in a batch."""
+    """Maximum size of the documents in a batch."""
     # Ten batches a second are no load for a server, and Logstash sends twenty; documents are
     # committed to the spool no more often. One alone does not wait.
     max_age: Annotated[Duration, between(timedelta(0), _HOUR, format_duration)] = timedelta(
@@ -330,7 +330,7 @@ class SpoolSettings(Settings):
     # 1 GB holds about 10 million logins: days of an output that is down. With less than 10 MB,
     # reading would pause again and again.
     max_bytes: Annotated[Size, between(10_000_000, MAX_SIZE, format_size)] = 1_000_000_000
-    """Largest size of the waiting documents on disk. At the limit, reading pauses until documents
+    """Maximum size of the waiting documents on disk. At the limit, reading pauses until documents
     are delivered."""
 
 
@@ -341,7 +341,7 @@ class DeadLetterSettings(Settings):
     # rejections do not pause reading. Some 350,000 documents: time enough to notice an error in a
     # mapping before its output waits.
     max_bytes: Annotated[Size, between(1_000_000, MAX_SIZE, format_size)] = 250_000_000
-    """Largest size on disk per output. At the limit, that output pauses; the others continue."""
+    """Maximum size on disk per output. At the limit, that output pauses; the others continue."""
 
 
 class LogSettings(Settings):
