@@ -8,7 +8,7 @@ import os
 import socket
 import stat
 import struct
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -126,24 +126,24 @@ def bind(address: Address, name: str = "") -> list[socket.socket]:
     Streams listen. ForwarderError, with the name if it is not the address, tells what to do if that
     fails.
     """
+    kind = socket.SOCK_STREAM if address.transport.is_stream else socket.SOCK_DGRAM
     sockets: list[socket.socket] = []
     try:
-        if address.transport is Transport.UNIX:
-            sockets.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-            _bind_unix(sockets[0], address.path)
-            return sockets
-        kind = socket.SOCK_STREAM if address.transport.is_stream else socket.SOCK_DGRAM
-        infos = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)
-        for family, _, _, _, place in dict.fromkeys(infos):
-            sockets.append(socket.socket(family, kind))
-            _bind_internet(sockets[-1], address, place)
-    except BaseException as error:
-        for each in sockets:
-            each.close()
-        if isinstance(error, OSError):
-            words = f"cannot listen on {name or address.url}: {_advice_on(error, address)}"
-            raise ForwarderError(words) from error
-        raise
+        with ExitStack() as opened:
+            if address.transport is Transport.UNIX:
+                sockets.append(opened.enter_context(socket.socket(socket.AF_UNIX, kind)))
+                _bind_unix(sockets[0], address.path)
+            else:
+                infos = socket.getaddrinfo(
+                    address.host, address.port, type=kind, flags=socket.AI_PASSIVE
+                )
+                for family, _, _, _, place in dict.fromkeys(infos):
+                    sockets.append(opened.enter_context(socket.socket(family, kind)))
+                    _bind_internet(sockets[-1], address, place)
+            opened.pop_all()  # they stay open
+    except OSError as error:
+        words = f"cannot listen on {name or address.url}: {_advice_on(error, address)}"
+        raise ForwarderError(words) from error
     return sockets
 
 
