@@ -25,7 +25,6 @@ class StandardInput:
     """Reads standard input, or another descriptor, until it is ``drained``; it is not closed."""
 
     def __init__(self, descriptor: int = 0) -> None:
-        """Start; nothing is read yet."""
         self._descriptor = descriptor
         self._template = Chunk(
             key=KEY,

@@ -27,7 +27,6 @@ matched only by parts that begin with a dot. Why not ``glob``: it follows links 
 import fnmatch
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -263,9 +262,9 @@ def walk(folder: str, search: Search) -> Iterator[tuple[str, list[str]]]:
     one. Each folder is visited once: links may form a circle.
     """
     visited = set()
-    waiting, linked = [folder], deque[str]()
+    waiting, linked = [folder], list[str]()
     while waiting or linked:
-        here = waiting.pop() if waiting else linked.popleft()
+        here = waiting.pop() if waiting else linked.pop(0)
         real = os.path.realpath(here)
         if real in visited:
             continue

@@ -182,7 +182,6 @@ class Listener:
     """A socket and its connections; for the thread of the event loop."""
 
     def __init__(self, settings: ListenerSettings, inbox: Inbox) -> None:
-        """Prepare; nothing is open yet."""
         self._settings = settings
         self._inbox = inbox
         self._counts = ListenerCounts()
