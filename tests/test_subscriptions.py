@@ -197,7 +197,7 @@ def test_what_was_seen_outlives_a_restart() -> None:
             OtherLog(2000, None, is_foreign=False),
             (
                 "x has 2,000 lines with a timestamp, and no connection, message or login among"
-                " them; which subscription it is of cannot be told, and logins are in text mail"
+                " them; its kind is unknown, and logins are in text mail"
                 " logs (mail_logs)"
             ),
         ),

@@ -98,9 +98,7 @@ class OtherLog(NamedTuple):
                 f"{what} has no line of a mail log in it; a line begins like"
                 " 'Wed Apr 22 11:43:59 2009 Info: ', or with a syslog header before the level"
             )
-        looks = "which subscription it is of cannot be told"
-        if self.subscription is not None:
-            looks = f"it looks like {self.subscription}"
+        looks = f"it looks like {self.subscription}" if self.subscription else "its kind is unknown"
         return (
             f"{what} has {many(self.lines, 'line')} with a timestamp, and no connection, message or"
             f" login among them; {looks}, and logins are in text mail logs (mail_logs)"

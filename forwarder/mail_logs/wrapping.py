@@ -309,7 +309,6 @@ _ENDS = [
         (End.WHOLE, _OUTBOUND + rb"failed: (?P<text>" + _ANSWER + rb")"),
         (End.OPEN, _OUTBOUND + rb"failed"),
         (End.CUT, _OUTBOUND + rb"failed: *(?P<text>.*)"),
-        (End.WHOLE, _NEW + rb" reverse dns host (?:[^ ]+ )?verified (?:yes|no)"),
         (End.WHOLE, _NEW + rb" (?:.* )?reverse dns host (?:[^ ]+ )?verified (?:yes|no)(?: .*)?"),
         (End.LOOSE, _NEW + rb"(?: reverse dns host [^ ]+)?"),
         (End.OPEN, _NEW_DELIVERY + rb" port \d{1,5}"),
