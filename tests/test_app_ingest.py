@@ -201,8 +201,9 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             following = ingest._tailer  # noqa: SLF001 - what it has seen
             assert following is not None
             files = following._files  # noqa: SLF001
-            wait_until(lambda: str(other) in {x.path for x in files}, "the file seen")
             size = other.stat().st_size
+            seen = str(other), size  # at first, it may be seen empty
+            wait_until(lambda: seen in {(x.path, x.stat.size) for x in files}, "the file seen")
             other.unlink()
             wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")
             assert said("Log file was deleted before it was read.")
