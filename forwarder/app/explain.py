@@ -56,14 +56,24 @@ _NUMBER = re.compile(r"(?:(?P<kind>[ID]CID):? *)?(?P<number>\d{1,20})", re.IGNOR
 
 
 class Tracer(Watcher):
-    """Parses logs, collects stories, and looks for the line with a certain byte."""
+    """Parses logs, collects stories, and looks for the line with a certain byte.
+
+    Lines that were not understood, where ``settings`` keep them, are reported as well: all of them,
+    or the one with the byte.
+    """
 
     def __init__(
-        self, settings: Settings, wanted: Wanted, tell: Tell, offset: int | None = None
+        self,
+        settings: Settings,
+        wanted: Wanted,
+        tell: Tell,
+        tell_unparsed: Callable[[Unparsed], None] = lambda _: None,
+        offset: int | None = None,
     ) -> None:
         super().__init__(settings)
         self._stories = Stories(wanted, tell)
-        self.offset = offset
+        self._tell_unparsed = tell_unparsed
+        self._offset = offset
         self.line: StoryLine | None = None
 
     def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
@@ -71,9 +81,15 @@ class Tracer(Watcher):
         events = super().read(block, header, arrival)
         path = header.origin.path
         self._stories.take(block, header.origin.appliance, path, events)
-        if self.offset is not None and self.line is None:
-            self.line = find_line(block, path, self.offset)
+        if self._offset is not None and self.line is None:
+            self.line = find_line(block, path, self._offset)
         return events
+
+    def look(self, _: Iterable[bytes] = ()) -> None:
+        """Report what was not understood."""
+        for line in self.counts.take_unparsed():
+            if self._offset is None or 0 <= self._offset - line.offset <= len(line.text):
+                self._tell_unparsed(line)
 
     def end(self) -> None:
         """Report the stories that have no end."""
@@ -138,27 +154,6 @@ class Source(NamedTuple):
     is_needed: bool  # whether there is no document without it
 
 
-class Explainer(Tracer):
-    """Reports lines that were not understood as well: all of them, or the one with the byte."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        wanted: Wanted,
-        tell: Tell,
-        tell_unparsed: Callable[[Unparsed], None],
-        offset: int | None,
-    ) -> None:
-        super().__init__(settings._replace(keep_unparsed=None), wanted, tell, offset)
-        self._tell_unparsed = tell_unparsed
-
-    def look(self, _: Iterable[bytes] = ()) -> None:
-        """Report what was not understood."""
-        for line in self.counts.take_unparsed():
-            if self.offset is None or 0 <= self.offset - line.offset <= len(line.text):
-                self._tell_unparsed(line)
-
-
 def explain_file(
     options: ParseOptions,
     offset: int | None,
@@ -171,15 +166,16 @@ def explain_file(
     Lines that were not understood are reported, too: that one, or all. Returns the line with that
     byte, if it is a line of a mail log.
     """
-    readers: list[Explainer] = []
+    settings = options.settings._replace(keep_unparsed=None)
+    readers: list[Tracer] = []
 
     def wanted(_story: Story, line: StoryLine | None, event: Event | None) -> bool:
         if offset is None or line is None:
             return offset is None and event is not None
         return 0 <= offset - line.offset <= len(line.original)
 
-    def begin() -> Explainer:
-        readers.append(Explainer(options.settings, wanted, tell, tell_unparsed, offset))
+    def begin() -> Tracer:
+        readers.append(Tracer(settings, wanted, tell, tell_unparsed, offset))
         return readers[-1]
 
     outcome = read_through(options, begin, progress)
@@ -190,7 +186,8 @@ def explain_text(
     options: ParseOptions, text: bytes, tell: Tell, tell_unparsed: Callable[[Unparsed], None]
 ) -> StoryLine | None:
     """Read a single line, as if it were a whole file; return None if it is not of a mail log."""
-    reader = Explainer(options.settings, lambda *_: True, tell, tell_unparsed, 0)
+    settings = options.settings._replace(keep_unparsed=None)
+    reader = Tracer(settings, lambda *_: True, tell, tell_unparsed, 0)
     file = LogFile(STDIN, options.appliance or UNKNOWN_APPLIANCE, named=bool(options.appliance))
     reading = open_file(reader, file, options.zone)
     reading.feed(text + b"\n")
