@@ -88,8 +88,7 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     with ExitStack() as stack:  # all sockets are open together, as in the service
 
         def sockets(address: Address) -> ExitStack | None:
-            is_of_service = holder is not None and listens(holder.process, address)
-            return None if is_of_service else stack
+            return None if holder is not None and listens(holder.process, address) else stack
 
         for number, source in enumerate(sources):
             yield from _at(f"inputs[{number}]", _check_input(config, number, source, seen, sockets))
@@ -108,9 +107,9 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
         for name in sorted(config.appliances.by_name.keys() - config.appliances.found):
             advice = "Compare its names with the folders of the logs, and the hosts in them."
             yield _ok(f"appliances.{name}: none of the logs that were looked into is its", advice)
-    own = {x.namespace for x in config.appliances.by_name.values() if x.namespace is not None}
     namespace = config.documents.namespace
-    expected = Expected(namespace, tuple(sorted(appliances)), tuple(sorted(own - {namespace})))
+    own = {x.namespace or namespace for x in config.appliances.by_name.values()} - {namespace}
+    expected = Expected(namespace, tuple(sorted(appliances)), tuple(sorted(own)))
     for output in config.outputs.values():
         found = _check_output(output, expected, mask_of(config, output.name))
         yield from _at(f"outputs.{output.name}: ", found)
