@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -171,7 +171,7 @@ def make(
     """
     from forwarder.app.parse import Watcher, read_through
     from forwarder.report.findings import make_report
-    from forwarder.report.store import Store, disk_errors
+    from forwarder.report.store import Store
 
     class Reader(Watcher):
         def read(
@@ -182,7 +182,7 @@ def make(
                 store.add(events)
             return events
 
-    with disk_errors(), closing(Store(chosen)) as store:
+    with Store(chosen) as store:
         outcome = read_through(options, lambda: Reader(options.settings), progress)
         if not outcome.complete or (outcome.problems and not outcome.counts.events):
             return None, outcome

@@ -9,9 +9,8 @@ import ipaddress
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from forwarder.appliances import Network, read_ip
 from forwarder.cache import BoundedCache
@@ -85,9 +84,17 @@ class Store:
         self.actions: Counter[tuple[Action, str | None]] = Counter()
         """Events that are part of the report, by action and outcome."""
 
-    def close(self) -> None:
-        """Delete the database."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Delete the database, and say where it could not be written."""
         self._database.close()
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith(_DISK):
+            raise ForwarderError(
+                f"the temporary database cannot be used: {error}; run again with SQLITE_TMPDIR set"
+                " to a folder that has space"
+            ) from error
 
     def add(self, events: Iterable[Event]) -> None:
         """Store events."""
@@ -156,17 +163,3 @@ def _read_network(text: str) -> tuple[str, bool]:
     bits = IPV4_BITS if address.version == 4 else IPV6_BITS  # noqa: PLR2004 - IPv4
     network = ipaddress.ip_network((address, bits), strict=False)
     return str(network), not any(address in x for x in _PRIVATE)
-
-
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """Say where the temporary file cannot be written."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if not error.sqlite_errorname.startswith(_DISK):
-            raise
-        raise ForwarderError(
-            f"the temporary database cannot be used: {error}; run again with SQLITE_TMPDIR set to a"
-            " folder that has space"
-        ) from error
