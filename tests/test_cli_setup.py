@@ -234,7 +234,7 @@ def test_the_output_for_opensearch_is_exported_alone(
     assert (folder / "opensearch" / "index_template.json").is_file()
     done = run(tmp_path, outputs.replace("${NONE}", "p"))
     assert done.exit_code == 2
-    assert "all of this is for you to install: --dry-run prints it" in done.stderr
+    assert "install all of this yourself: --dry-run prints it" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -163,12 +163,12 @@ NO_LDAP = "SMTP Auth: LDAP query failed, possible LDAP misconfiguration or unrea
             ),
         ),
         (f"{STAMP}MID 6 Subject 'x'", ("line of a file", "has no form that a login needs")),
-        (f"{STAMP}{OPENED}", ("beginning of an inbound connection", "no login is on it")),
+        (f"{STAMP}{OPENED}", ("beginning of an inbound connection", "it has no login")),
         (
             f"{STAMP}Version: 1 SN: 2",
             ("serial number. It makes no document by itself",),
         ),
-        (f"Wed Apr 42 11:00:00 2009 Info: {LOGIN}", ("the time of the login is not possible",)),
+        (f"Wed Apr 42 11:00:00 2009 Info: {LOGIN}", ("the timestamp of the login is impossible",)),
         (
             f"<22>1 2009-04-22T11:00:00+02:00 esa1 mail - - - Info: {LOGIN}",
             ("line of syslog (version 1, priority 22, host esa1, tag mail, offset +02:00); login",),

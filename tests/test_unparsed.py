@@ -65,7 +65,7 @@ def test_a_table_of_them_is_refused(path: Path) -> None:
     """They are lines, whatever is asked for."""
     done = CliRunner().invoke(main, ["parse", "--unparsed", "--format", "table", str(path)])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "leave out --format" in done.stderr
+    assert "cannot be combined with --format table" in done.stderr
 
 
 def test_what_is_understood_is_not_listed(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_service_keeps_the_newest_of_each_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, b"{}"])
 def test_without_any_status_says_so(tmp_path: Path, value: bytes | None) -> None:
     """An empty answer would look like a fault."""
-    assert status(tmp_path, value) == ["The service knows of no line that it did not understand."]
+    assert status(tmp_path, value) == ["Every line was understood since the service began."]
 
 
 def test_a_line_with_two_faults_is_counted_once_and_the_first_one_is_named(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
 
     if not any(x.do for x in steps):
         raise ConfigError(
-            "all of this is for you to install: --dry-run prints it, and --export DIR writes files."
+            "install all of this yourself: --dry-run prints it, and --export DIR writes files."
         )
     for step in steps:
         if step.do is not None:

@@ -150,7 +150,7 @@ def describe(
         yield f"    Other lines of the connection, which no login needs: {others:,}"
     if event is None:
         is_login = any(x.form is not None and x.form.is_login for x in sources)
-        why = "the time of the login is not possible" if is_login else "no login is on it"
+        why = "the timestamp of the login is impossible" if is_login else "it has no login"
         yield f"  No document: {why}."
         return
     if len(story.events) > 1:

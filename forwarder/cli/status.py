@@ -82,7 +82,7 @@ def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
         from forwarder.cli.parse import format_unparsed
 
         lines = [format_unparsed(**x) for x in (state["inputs"] or {}).get("unparsed", ())]
-        none = "The service knows of no line that it did not understand."
+        none = "Every line was understood since the service began."
         print_result("\n".join(lines) or none)
     else:
         print_result(json_text(state, indent=True) if form == "json" else "\n".join(as_text(state)))
