@@ -163,7 +163,8 @@ def test_what_cannot_be_meant_is_said(tmp_path: Path, option: str, words: str) -
 def test_a_user_may_contain_commas() -> None:
     """Only a comma before NAME= begins another condition."""
     options = ["-c", "esa.yaml", "--filter", "user=Anna,B, user=c,outcome=failure"]
-    rules = tap.make_context("tap", options).params["rules"]
+    program = main.make_context("esa-forwarder", ["tap"])
+    rules = tap.make_context("tap", options, parent=program).params["rules"]
     assert rules == Filter(keep=(Rule(user=("anna,b", "c"), outcome=("failure",)),))
 
 
