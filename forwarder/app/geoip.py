@@ -32,8 +32,6 @@ _Value = TypeVar("_Value", str, int, float)
 
 
 class _Database(NamedTuple):
-    """What was read of a file."""
-
     version: tuple[int, int, int]  # differs when the file was replaced
     reader: "Reader"
 

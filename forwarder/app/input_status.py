@@ -183,7 +183,6 @@ class InputStatus:
             )
 
     def _note_geoip(self, trouble: str | None) -> None:
-        """Log when a GeoIP database cannot be read any more, and when all can be read again."""
         before, self._geoip_trouble = self._geoip_trouble, trouble
         if trouble and not before:
             _log.warning("GeoIP database cannot be read; its old content is used.", reason=trouble)

@@ -84,8 +84,6 @@ class Outcome(NamedTuple):
 
 
 class _Parsed(NamedTuple):
-    """What came of the logs of one appliance."""
-
     counts: Counters
     problems: list[str]
     foreign: list[str]  # a sentence for each file that is not a log, unless the user named it
@@ -280,7 +278,6 @@ def _parse_in_processes(
 
 
 def _parse_to_file(options: ParseOptions, files: list[LogFile], path: Path) -> _Parsed:
-    """Parse the files of one appliance in a process of its own."""
     tune_gc()
     keep_freed_memory()
     advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"

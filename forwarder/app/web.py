@@ -314,7 +314,6 @@ def _sample(seen: Observation) -> Sample:
 
 
 def _render(seen: Observation, findings: Sequence[Finding], samples: Sequence[Sample]) -> str:
-    """Write the status page."""
     title = f"esa-forwarder on {text(socket.gethostname())}"
     mark = f"({len(findings)}) " if findings else ""
     refresh = f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">'
