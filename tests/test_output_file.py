@@ -599,7 +599,7 @@ def test_compressing_that_fails_is_said(
         output.write(make_documents(1))
         output.write(make_documents(1, 1))
         wait_until(lambda: bool(caplog.messages))
-    (message,) = caplog.messages
+    (message,) = set(caplog.messages)  # what begins at open may see the file, too, if it is slow
     assert message.startswith(f"Rotated files of {str(path)!r} stay as they are until")
     assert shelf(path) == [".20260301T000000Z"]
 
