@@ -168,7 +168,7 @@ class InFlightBatch:
         end = self.left[0] if self.left else len(self.batch.documents)
         letters = [self._letters[x] for x in sorted(self._letters) if x < end]
         filtered = end - sum(x < end for x in self.wanted)
-        return self.batch.part(0, end)._replace(filtered=filtered), letters
+        return self.batch.part(end)._replace(filtered=filtered), letters
 
     def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output made of it.

@@ -129,9 +129,9 @@ class Batch(NamedTuple):
         """Serial number behind the last one."""
         return self.start + len(self.documents)
 
-    def part(self, start: int, end: int) -> "Batch":
-        """Return a part of it, by positions."""
-        return Batch(self.documents[start:end], self.start + start, self.letters[start:end])
+    def part(self, number: int) -> "Batch":
+        """Return so many documents of it, from the first."""
+        return self._replace(documents=self.documents[:number], letters=self.letters[:number])
 
 
 class Backfill(NamedTuple):
