@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,9 @@ def test_readiness_has_its_reasons(seen: Observation) -> None:
     assert not found["ready"]
     assert [x["subject"] for x in found["reasons"]][:2] == ["output archive", "output siem"]
     assert "\x1b" not in text
-    reasons = [x for x in seen.status["attention"] if not x["critical"]]
+    reasons = [x for x in seen.status["attention"] if not x.critical]
     code, _, text = get(seen._replace(status={**seen.status, "attention": reasons}), "/readyz")
-    assert (code, json.loads(text)) == (200, {"ready": True, "reasons": reasons})
+    assert (code, json.loads(text)) == (200, {"ready": True, "reasons": [*map(asdict, reasons)]})
 
 
 def test_one_that_does_not_look_any_more_is_not_ready(seen: Observation) -> None:

@@ -74,7 +74,7 @@ def _letters(key: str) -> Callable[[Observation], Iterable[Sample]]:
 
 
 def _attention(seen: Observation) -> Iterator[Sample]:
-    found = [x["critical"] for x in seen.status["attention"]]
+    found = [x.critical for x in seen.status["attention"]]
     yield ("critical",), sum(found)
     yield ("warning",), len(found) - sum(found)
 

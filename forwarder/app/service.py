@@ -31,7 +31,7 @@ import structlog
 from forwarder import log
 from forwarder.app.geoip import require_databases
 from forwarder.app.runtime import LiveInputs, Runtime, build_outputs
-from forwarder.app.status import Finding, Observation
+from forwarder.app.status import Observation
 from forwarder.app.taps import Taps
 from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.secret_settings import mask_of
@@ -320,7 +320,7 @@ class Systemd:
 
     def show(self, seen: Observation) -> None:
         """Send the first thing that needs attention as the status."""
-        said = [Finding(**x).sentence for x in seen.status["attention"]]
+        said = [x.sentence for x in seen.status["attention"]]
         waiting = max(x["waiting"] for x in seen.status["outputs"].values())
         well = f"all is well; {many(waiting, 'document')} waiting"
         more = f" ({len(said) - 1} more)" if len(said) > 1 else ""

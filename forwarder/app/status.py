@@ -10,6 +10,7 @@ logs, and are escaped where they are shown.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -87,8 +88,7 @@ def describe(summary: "Summary", now: datetime) -> Status:
             for name, x in summary.dead_letters.items()
         },
     }
-    found = sorted(findings(status), key=lambda x: not x.critical)
-    return status | {"attention": [x._asdict() for x in found]}
+    return status | {"attention": sorted(findings(status), key=lambda x: not x.critical)}
 
 
 def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:
@@ -137,7 +137,8 @@ def _iso(epoch: float | None) -> str | None:
     return None if epoch is None else iso_time(epoch)
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One thing that needs an operator."""
 
     subject: str  # what it is about, such as `output siem`

@@ -279,15 +279,15 @@ class Site:
     def _readiness(self) -> Response:
         reasons = self._findings
         is_ready = not any(x.critical for x in reasons)
-        state = {"ready": is_ready, "reasons": [x._asdict() for x in reasons]}
-        return _json(state)._replace(status=200 if is_ready else 503)
+        answer = _json({"ready": is_ready, "reasons": reasons})
+        return answer._replace(status=200 if is_ready else 503)
 
     @property
     def _findings(self) -> list[Finding]:
         seen = self._seen
         if seen is None:
             return [Finding("service", "it starts", critical=True)]
-        found = [Finding(**x) for x in seen.status["attention"]]
+        found: list[Finding] = [*seen.status["attention"]]
         age = time.time() - seen.at
         if age > OLD_SECONDS:
             what = f"has not updated its status for {age:.0f} seconds: it reloads, or a disk hangs"

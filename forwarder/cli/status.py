@@ -97,9 +97,7 @@ def _end_check(code: int, text: str) -> NoReturn:
 
 def _verdict(state: "Status") -> tuple[int, str]:
     """Return an exit code and a line: what is wrong, and numbers behind a bar, as Nagios reads."""
-    from forwarder.app.status import Finding
-
-    found = [Finding(**x) for x in state["attention"]]
+    found = state["attention"]
     said = [x.sentence for x in found[:_MAX_SAID]] or ["nothing needs attention"]
     code = 2 if any(x.critical for x in found) else 1 if found else 0
     if not state["service"]["running"]:
@@ -120,12 +118,12 @@ def _verdict(state: "Status") -> tuple[int, str]:
 
 def as_text(state: "Status") -> Iterator[str]:
     """Yield everything as lines for people."""
-    from forwarder.app.status import Finding, sections
+    from forwarder.app.status import sections
 
     process = state["service"]["process"]
     yield "service: not running" if process is None else f"service: running as process {process}"
     for finding in state["attention"]:
-        yield f"attention: {escaped(Finding(**finding).sentence)}."
+        yield f"attention: {escaped(finding.sentence)}."
     for number, section in enumerate(sections(state)):
         if number:
             yield ""
