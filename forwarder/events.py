@@ -273,7 +273,7 @@ WARNINGS = (
         "unparsed_logins",
         "line",
         "not understood",
-        "begins like a login or the header of a file, without a known form or a possible date or"
+        "it begins like a login or a file header, but has no known form, or an impossible date or"
         " offset; parse --unparsed lists each; please report it",
     ),
     ParseWarning(
@@ -288,8 +288,8 @@ WARNINGS = (
         "dropped_repeats",
         "repeated login",
         "dropped",
-        "a syslog daemon reports more repetitions than are believed (10,000 at once, and 20 for"
-        " each line of a login in the long run); disable its reduction of repeated messages",
+        "a syslog daemon reports more repetitions than the program accepts (10,000 at once, and 20"
+        " for each line of a login in the long run); disable its reduction of repeated messages",
     ),
     ParseWarning(
         "orphaned_repeats",
@@ -325,8 +325,8 @@ WARNINGS = (
         "late_files",
         "file",
         "that came late",
-        "a newer file of the same log had begun before, and connections that go on from one of them"
-        " into the other are not joined; rewind with the oldest late file reads all in order",
+        "a newer file of the same log had already begun, and connections that go on from one into"
+        " the other are not joined; to read all in order, rewind to the oldest late file",
     ),
 )
 """The wording that ``parse``, ``status`` and the service's log use."""

@@ -162,8 +162,8 @@ def test_a_folder_that_others_may_enter_is_a_warning(tmp_path: Path, mounts: Pat
     """As it is when the service runs."""
     (tmp_path / "state").mkdir(mode=0o755)
     warnings = [x for x in at(found(tmp_path, LEAST, mounts), "state ", tmp_path) if x[0] and x[2]]
-    advice = "Take the right from them: chmod 700 ../state"
-    assert warnings == [(True, "'../state' can be entered by others", advice)]
+    advice = "Restrict it: chmod 700 ../state"
+    assert warnings == [(True, "'../state' is accessible to other users", advice)]
 
 
 def test_a_secret_that_others_may_read_is_a_warning(tmp_path: Path, mounts: Path) -> None:
@@ -182,7 +182,7 @@ http:
         (
             True,
             f"'{tmp_path}/{x}' has a secret that all users can read",
-            f"Take the right from them: chmod o= {tmp_path}/{x}",
+            f"Restrict it: chmod o= {tmp_path}/{x}",
         )
         for x in ("token", "site.key")
     ]
@@ -212,7 +212,7 @@ def test_what_is_of_the_system_is_a_warning(tmp_path: Path, mounts: Path, path: 
     """No log is there."""
     text = LEAST.replace("stdin}", f'files, paths: ["{path}"]}}')
     warnings = [x for x in at(found(tmp_path, text, mounts), "inputs", tmp_path) if x[0] and x[2]]
-    assert f"is below /{path.split('/')[1]}, where the system shows itself" in warnings[0][1]
+    assert f"is below /{path.split('/')[1]}, where there are no log files" in warnings[0][1]
 
 
 def test_where_nothing_is_known_of_mounts_nothing_is_wrong(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_appliances_are_named_as_documents_have_them(tmp_path: Path, mounts: Pat
     assert "1 login of esa1, from 2026-03-03T09:00:00.000Z" in sampled[1]
     assert findings[-1].text == "outputs.siem: mail, rome of esa1, esa2"
     (unseen,) = at(findings, "appliances.", tmp_path)
-    assert unseen[1] == "esa2: none of the logs that were looked into is its"
+    assert unseen[1] == "esa2: none of the logs examined belongs to it"
 
 
 def test_standard_input_is_said(tmp_path: Path, mounts: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_log_is_described(  # noqa: PLR0913 - a row of a table
         (
             True,
             (
-                "looked into 'esa1/mail.current': 2 logins of esa1, from"
+                "examined 'esa1/mail.current': 2 logins of esa1, from"
                 f" {DAY}{first}.000Z to {DAY}{last}.000Z (UTC; in the log {offset});"
                 " 2 of 2 joined to their connection"
             ),
@@ -131,7 +131,7 @@ def test_connections_go_on_in_the_newest_file(tmp_path: Path) -> None:
         path = append(tmp_path, content, name=name)
         os.utime(path, (1000 - age, 1000 - age))
     ((_, text, _),) = sample(tmp_path)
-    assert text.startswith("looked into 'esa1/mail.current' and 5 older files: 1 login of esa1, ")
+    assert text.startswith("examined 'esa1/mail.current' and 5 older files: 1 login of esa1, ")
     assert text.endswith("; 1 of 1 joined to their connection")
 
 
@@ -150,7 +150,7 @@ def test_what_is_no_mail_log_is_said(tmp_path: Path, content: bytes, *, good: bo
     assert len(others) == 4
     assert f", from {DAY}T10:00:01.000Z to {DAY}T10:00:01.000Z " in text
     assert [x for x in others if not x[0]] == []
-    assert text.startswith("looked into 'esa1/old': 1 login")
+    assert text.startswith("examined 'esa1/old': 1 login")
 
 
 def test_what_cannot_be_read_to_its_end_is_a_failure(tmp_path: Path) -> None:
@@ -166,10 +166,10 @@ def test_nothing_is_said_of_what_is_empty(tmp_path: Path) -> None:
     """And little of many appliances."""
     append(tmp_path, b"")
     append(tmp_path, HEADER, name="mail.1")
-    assert sample(tmp_path) == [(True, "looked into 'esa1/mail.1': 0 logins", "")]
+    assert sample(tmp_path) == [(True, "examined 'esa1/mail.1': 0 logins", "")]
     for number in range(MAX_APPLIANCES + 1):
         append(tmp_path, HEADER, appliance=f"x{number}")
-    assert sample(tmp_path)[-1] == (True, "2 more appliances not looked into", "")
+    assert sample(tmp_path)[-1] == (True, "2 more appliances not examined", "")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_check_warns_and_ends_well(path: Path, tmp_path: Path) -> None:
     """What is good and has advice is a warning."""
     tmp_path.chmod(0o755)
     done = run("check", "-c", str(path))
-    said = f"WARN  state {str(tmp_path)!r} can be entered by others\n      Take the right from them"
+    said = f"WARN  state {str(tmp_path)!r} is accessible to other users\n      Restrict it"
     assert said in done.stdout
     assert done.exit_code == ("FAIL" in done.stdout)  # tests may be in memory
 

@@ -106,7 +106,7 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     if all(isinstance(x, FilesSettings) for x in config.inputs):
         for name in sorted(config.appliances.by_name.keys() - config.appliances.found):
             advice = "Compare its names with the folders of the logs, and the hosts in them."
-            yield _ok(f"appliances.{name}: none of the logs that were looked into is its", advice)
+            yield _ok(f"appliances.{name}: none of the logs examined belongs to it", advice)
     namespace = config.documents.namespace
     own = {x.namespace or namespace for x in config.appliances.by_name.values()} - {namespace}
     expected = Expected(namespace, tuple(sorted(appliances)), tuple(sorted(own)))
@@ -149,15 +149,15 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         return
     yield _ok(" can be " + ("written" if there == folder else f"made in {str(there)!r}"))
     if there == folder and folder.stat().st_mode & 0o077:
-        advice = f"Take the right from them: chmod 700 {shlex.quote(str(folder))}"
-        yield _ok(" can be entered by others", advice)
+        advice = f"Restrict it: chmod 700 {shlex.quote(str(folder))}"
+        yield _ok(" is accessible to other users", advice)
     kind = file_system(there, mounts)
     if kind in _REMOTE:
-        advice = "The spool needs locks that hold; name a folder on a disk of this machine."
+        advice = "The spool needs reliable locks; use a folder on a disk of this machine."
         yield _bad(f" is on a file system of another machine ({kind})", advice)
     elif kind in {"tmpfs", "ramfs"}:
         text = f" is in memory ({kind}), which a restart of the machine clears"
-        yield _bad(text, "Name a folder on a disk.")
+        yield _bad(text, "Use a folder on a disk.")
     else:
         yield _ok(f" is on a local file system ({kind or 'unknown'})")
     text = f" has {free // 10**6:,} MB free; the spool may take {format_size(max_bytes)}"
@@ -269,7 +269,7 @@ def _check_path(
     real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))))  # noqa: PTH100 - as the inputs do
     for system in (x for x in _OF_SYSTEM if real.is_relative_to(x)):
         yield _ok(
-            f" is below {system}, where the system shows itself and no log is",
+            f" is below {system}, where there are no log files",
             "Name files on a disk; for standard input, use type: stdin.",
         )
     found = scan([source])
@@ -317,7 +317,7 @@ def sample(
         yield from _sample_appliance(newest[MAX_FILES - 1 :: -1], zone, appliances)
     left = len(groups) - MAX_APPLIANCES
     if left > 0:
-        yield _ok(f"{many(left, 'more appliance')} not looked into")
+        yield _ok(f"{many(left, 'more appliance')} not examined")
 
 
 def _sample_appliance(
@@ -358,7 +358,7 @@ def _judge(
         yield _ok(text, "Compare the log with appliances in the configuration.")
     if not mail:
         return
-    text = f"looked into {quoted(mail[-1])}"
+    text = f"examined {quoted(mail[-1])}"
     if len(mail) > 1:
         text += f" and {many(len(mail) - 1, 'older file')}"
     text += f": {many(len(logins), 'login')}"

@@ -89,7 +89,7 @@ def check_secret_files(config: "Config") -> Iterator[Finding]:
     for path in dict.fromkeys(found):
         with suppress(OSError, ValueError):
             if Path(path).stat().st_mode & stat.S_IROTH:
-                advice = f"Take the right from them: chmod o= {shlex.quote(path)}"
+                advice = f"Restrict it: chmod o= {shlex.quote(path)}"
                 yield Finding(
                     good=True, text=f"{path!r} has a secret that all users can read", advice=advice
                 )
