@@ -38,7 +38,7 @@ class Rule(NamedTuple):
 
 
 _ASK = "Ask the user, but not by mail."
-_ASK_NOW = "Ask the user at once, by phone; if nobody answers, lock the account first."
+_ASK_NOW = "Ask the user at once, by phone; if there is no answer, lock the account first."
 _GROUP = "add `source.ip` to a sender group that is refused, such as `BLOCKED_LIST`."
 _REFUSE, _STRANGER = f"Block the source: {_GROUP}", f"If it is a stranger, {_GROUP}"
 _LOCK = (
