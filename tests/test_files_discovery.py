@@ -35,8 +35,9 @@ def test_the_user_names_the_appliance(srv: Path) -> None:
 
 MATCHES_NO_LOG = (
     "matches no log: check it against what is there, and that it is quoted in full (* ? [] match "
-    "within a folder, ** across folders, {appliance} a name); name files that are hidden or end in "
-    "one of: .tmp .part .partial .filepart .swp ~ .md .json .ndjson .yml .yaml .html .pdf .py .sh"
+    "within a folder, ** across folders, {appliance} a name); hidden files and those with one of "
+    "these endings are read only if a path names them: .tmp .part .partial .filepart .swp ~ .md "
+    ".json .ndjson .yml .yaml .html .pdf .py .sh"
 )
 
 
@@ -51,6 +52,7 @@ MATCHES_NO_LOG = (
         ("*.none", f"'*.none' {MATCHES_NO_LOG}"),
         ("{appliance}/{x\n}/*.none", f"'{{appliance}}/{{x\\n}}/*.none' {MATCHES_NO_LOG}"),
         ("empty", f"'empty' {MATCHES_NO_LOG}"),
+        ("/none/{appliance}/*", "'/none/{appliance}/*' matches no log: '/none' does not exist."),
         ("socket", f"'socket' {MATCHES_NO_LOG}"),
         ("/dev/null", f"'/dev/null' {MATCHES_NO_LOG}"),
     ],

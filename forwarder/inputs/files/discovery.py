@@ -197,11 +197,17 @@ def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile
         for match, name in ([(path, None)] if literal else expand(path, search))
         for log in _logs_at(match, path, search)
     ]
-    if not files and len(search.problems) == before:
+    if files or len(search.problems) > before:
+        return files
+    folder = fixed_folder(os.path.abspath(path))
+    if not os.path.lexists(folder):
+        search.problems.append(f"{quoted(path)} matches no log: {quoted(folder)} does not exist.")
+    else:
         search.problems.append(
             f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
             f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name); "
-            f"name files that are hidden or end in one of: {' '.join(NO_LOG)}"
+            f"hidden files and those with one of these endings are read only if a path names them: "
+            f"{' '.join(NO_LOG)}"
         )
     return files
 
