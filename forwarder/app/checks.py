@@ -277,10 +277,7 @@ def _check_path(
     if links:
         yield _ok(f": {describe_links(links)}")
     if not files and not problems and not links:
-        try:
-            list_files(path, None, Search(problems=problems))
-        except OSError as error:
-            problems.append(f"{path!r} cannot be accessed: {error.strerror}.")
+        list_files(path, None, Search(problems=problems))
         if not problems:
             text = " matches only files of the program itself: of the state folder, and of outputs"
             yield _bad(text, "Name other files.")

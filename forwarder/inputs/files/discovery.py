@@ -136,12 +136,8 @@ def find(
     appliance = appliance or None
     namings: dict[str, list[LogFile]] = defaultdict(list)  # by file, in order of naming
     for path in dict.fromkeys(paths):
-        try:
-            for file in sorted(list_files(path, appliance, search), key=_own_name_first):
-                namings[os.path.realpath(file.path)].append(file)
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            reason = error.strerror if isinstance(error, OSError) else error
-            search.problems.append(f"{quoted(path)} cannot be accessed: {reason}.")
+        for file in sorted(list_files(path, appliance, search), key=_own_name_first):
+            namings[os.path.realpath(file.path)].append(file)
 
     by_appliance: dict[str, list[LogFile]] = defaultdict(list)
     instead: dict[str, str] = {}
@@ -179,8 +175,7 @@ def describe_links(
 def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile]:
     """List what one PATH names, in no particular order, maybe the same file several times.
 
-    The search gets a problem for what cannot be found or listed; OSError, or ValueError for a NUL
-    in it, if the PATH cannot be accessed.
+    The search gets a problem for what cannot be found, listed or accessed.
     """
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, *appliance_of(STDIN, appliance))]
@@ -192,6 +187,10 @@ def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile
         except FileNotFoundError:
             text = f"{quoted(path)} does not exist; name a file, a folder, a glob or -."
             search.problems.append(text)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            reason = error.strerror if isinstance(error, OSError) else error
+            search.problems.append(f"{quoted(path)} cannot be accessed: {reason}.")
+            return []
     files = [
         replace(_log_file(log, appliance or name), outright=log == path)
         for match, name in ([(path, None)] if literal else expand(path, search))
